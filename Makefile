@@ -1,0 +1,227 @@
+# Zpinc for the shell.
+#
+#   make            build everything into build/$(MODE)/
+#   make demo       install what is missing, build, show a conversation
+#   make check      install what the tests need, build, run all tests
+#   make install    PREFIX and DESTDIR as usual; also uninstall
+#   make help       all targets and variables
+
+VERSION := 0.9.0
+MODE ?= release
+B := build/$(MODE)
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+INSTALL ?= install
+PKG_CONFIG ?= pkg-config
+CLANG ?= clang
+
+# Tools to leave out, for machines without their library:
+# make WITHOUT='zpinc-mqtt zpinc-mles'
+WITHOUT ?=
+KEYED := zpinc-key zpinc-seal zpinc-open zpinc-handshake zpinc-pipe
+ALLTOOLS := $(sort $(patsubst cmd/%.c,%,$(wildcard cmd/*.c)))
+TOOLS := $(filter-out $(WITHOUT),$(ALLTOOLS))
+
+PKG_zpinc-http := libcurl
+PKG_zpinc-mqtt := libmosquitto
+PKG_zpinc-redis := hiredis
+PKG_zpinc-mles := libwebsockets libcbor libcjson
+
+# Debian's names of what building and testing need.
+BUILD_DEBS := gcc libc6-dev make pkg-config libsodium-dev libseccomp-dev \
+	libcurl4-openssl-dev libmosquitto-dev libhiredis-dev libssl-dev \
+	libwebsockets-dev libcbor-dev libcjson-dev
+DEMO_DEBS :=
+CHECK_DEBS := bats perl python3 python3-nacl python3-websockets mandoc curl \
+	mosquitto mosquitto-clients redis-server redis-tools nginx \
+	libnginx-mod-nchan rsync jq binutils openssl procps util-linux
+
+ifneq ($(V),1)
+Q := @
+say = @printf '  %-7s %s\n' $(1) $(2)
+else
+Q :=
+say = @:
+endif
+
+# ---- flags -------------------------------------------------------------
+
+CC_MODE := $(CC)
+WARN := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow \
+	-Wstrict-prototypes -Wmissing-prototypes -Wcast-qual \
+	-Wwrite-strings -Wvla -Wformat=2 -Wswitch-enum $(WERROR)
+HARDEN := -fstack-protector-strong -fPIE
+HARDEN_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+OPT := -O2 -g
+ifeq ($(MODE),release)
+HARDEN += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection
+else ifeq ($(MODE),asan)
+OPT := -O1 -g -fno-omit-frame-pointer -DZP_SANITIZED
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
+else ifeq ($(MODE),tsan)
+OPT := -O1 -g -fno-omit-frame-pointer -DZP_SANITIZED
+SAN := -fsanitize=thread
+else ifeq ($(MODE),cov)
+OPT := -O0 -g -DZP_SANITIZED
+SAN := --coverage -fprofile-update=atomic
+else ifeq ($(MODE),fuzz)
+CC_MODE := $(CLANG)
+OPT := -O1 -g -fno-omit-frame-pointer -DZP_SANITIZED
+SAN := -fsanitize=address,undefined,fuzzer-no-link \
+	-fno-sanitize-recover=all -fprofile-instr-generate -fcoverage-mapping
+else
+$(error MODE is one of release asan tsan cov fuzz)
+endif
+
+OS := $(shell uname -s)
+ifeq ($(OS),Linux)
+FEATURES := -D_GNU_SOURCE
+else
+FEATURES :=
+endif
+
+# The user's CPPFLAGS, CFLAGS and LDFLAGS come last.
+pkg = $(shell $(PKG_CONFIG) $(1) $(2) 2>/dev/null)
+SODIUM_LIBS := $(or $(call pkg,--libs,libsodium),-lsodium)
+SODIUM_CFLAGS := $(call pkg,--cflags,libsodium)
+ALL_CPPFLAGS = -Ilib $(FEATURES) -DZP_VERSION='"$(VERSION)"' \
+	$(SODIUM_CFLAGS) $(CPPFLAGS)
+ALL_CFLAGS = -std=c17 $(OPT) $(WARN) $(HARDEN) $(SAN) -MMD -MP $(CFLAGS)
+ALL_LDFLAGS = $(HARDEN_LD) $(SAN) -pthread $(LDFLAGS)
+
+# ---- what is built -----------------------------------------------------
+
+LAYERS := base wire crypt mles proto store proc
+LIBSRC := $(foreach l,$(LAYERS),$(sort $(wildcard lib/$(l)/*.c))) \
+	$(wildcard lib/*.c)
+NETSRC := $(sort $(wildcard lib/net/*.c))
+LIBOBJ := $(LIBSRC:%.c=$(B)/%.o)
+NETOBJ := $(NETSRC:%.c=$(B)/%.o)
+LIBZPINC := $(B)/libzpinc.a
+LIBNET := $(B)/libzpnet.a
+BIN := $(TOOLS:%=$(B)/%)
+
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,\
+	$(sort $(wildcard tests/unit/test_*.c)))
+
+all: $(BIN) $(LIBZPINC)
+
+$(B)/%.o: %.c Makefile
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC_MODE) $(ALL_CPPFLAGS) $(CPPFLAGS_$(basename $(notdir $<))) \
+		$(ALL_CFLAGS) -c -o $@ $<
+
+$(LIBZPINC): $(LIBOBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(LIBNET): $(NETOBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# The headers of the transports' libraries are for the transports alone.
+define tool_pkg
+CPPFLAGS_$(1) := $(call pkg,--cflags,$(PKG_$(1)))
+endef
+$(foreach t,$(filter-out $(KEYED),$(TOOLS)),\
+	$(if $(PKG_$(t)),$(eval $(call tool_pkg,$(t)))))
+
+$(filter $(KEYED:%=$(B)/%),$(BIN)): $(B)/%: $(B)/cmd/%.o $(LIBZPINC)
+	$(call say,LD,$@)
+	$(Q)$(CC_MODE) -o $@ $< $(LIBZPINC) $(ALL_LDFLAGS) $(SODIUM_LIBS) $(LIBS)
+
+$(filter-out $(KEYED:%=$(B)/%),$(BIN)): $(B)/%: $(B)/cmd/%.o $(LIBNET) \
+		$(LIBZPINC)
+	$(call say,LD,$@)
+	$(Q)$(CC_MODE) -o $@ $< $(LIBNET) $(LIBZPINC) $(ALL_LDFLAGS) \
+		$(call pkg,--libs,$(PKG_$*)) $(LIBS)
+
+$(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIBNET) $(LIBZPINC)
+	$(call say,LD,$@)
+	$(Q)$(CC_MODE) -o $@ $< $(LIBNET) $(LIBZPINC) $(ALL_LDFLAGS) \
+		$(SODIUM_LIBS) $(LIBS_$*) $(LIBS)
+
+# Simulator, fuzz targets and benchmarks bring their own rules.
+-include $(sort $(wildcard tests/*/rules.mk))
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# ---- tests -------------------------------------------------------------
+
+# Everything a test may need to know comes by the environment.
+export ZP_BUILD := $(abspath $(B))
+export ZP_ROOT := $(CURDIR)
+export ZP_MODE := $(MODE)
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+TESTS ?= $(UNIT) $(CHECK_PROGRAMS) $(sort $(wildcard tests/*/*.bats))
+
+check: deps-check
+	$(Q)$(MAKE) --no-print-directory check-run
+
+check-build: all $(UNIT) $(CHECK_PROGRAMS) $(CHECK_EXTRA)
+
+check-run: check-build
+	$(Q)prove --timer -j$(JOBS) $(PROVE_FLAGS) $(TESTS)
+
+check-all: check $(CHECK_ALL)
+
+demo: deps-build
+	$(Q)$(MAKE) --no-print-directory demo-run
+
+demo-run: all
+	$(Q)sh tests/demo.sh $(RELAY)
+
+# ---- packages of this machine ------------------------------------------
+
+deps-build:
+	$(Q)sh tests/deps.sh $(BUILD_DEBS) $(DEMO_DEBS)
+
+deps-check:
+	$(Q)sh tests/deps.sh $(BUILD_DEBS) $(DEMO_DEBS) $(CHECK_DEBS)
+
+# ---- installing --------------------------------------------------------
+
+MAN1 := $(sort $(filter $(TOOLS:%=man/%.1),$(wildcard man/*.1)))
+MAN5 := $(sort $(wildcard man/*.5))
+MAN7 := $(sort $(wildcard man/*.7))
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig \
+		$(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(MANDIR)/man1 \
+		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
+	$(INSTALL) -m 755 $(BIN) $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 644 $(MAN1) $(DESTDIR)$(MANDIR)/man1
+	$(INSTALL) -m 644 $(MAN5) $(DESTDIR)$(MANDIR)/man5
+	$(INSTALL) -m 644 $(MAN7) $(DESTDIR)$(MANDIR)/man7
+	$(INSTALL) -m 644 lib/zpinc.h $(DESTDIR)$(INCLUDEDIR)/zpinc.h
+	$(INSTALL) -m 644 $(LIBZPINC) $(DESTDIR)$(LIBDIR)/libzpinc.a
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+		-e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+		lib/zpinc.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/zpinc.pc
+	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/zpinc.pc
+
+uninstall:
+	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) \
+		$(MAN1:man/%=$(DESTDIR)$(MANDIR)/man1/%) \
+		$(MAN5:man/%=$(DESTDIR)$(MANDIR)/man5/%) \
+		$(MAN7:man/%=$(DESTDIR)$(MANDIR)/man7/%) \
+		$(DESTDIR)$(INCLUDEDIR)/zpinc.h \
+		$(DESTDIR)$(LIBDIR)/libzpinc.a \
+		$(DESTDIR)$(LIBDIR)/pkgconfig/zpinc.pc
+
+clean:
+	rm -rf build
+
+help:
+	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
+	@echo 'modes: MODE=release|asan|tsan|cov|fuzz; V=1 shows commands'
+	@echo "WITHOUT='zpinc-mqtt ...' leaves tools out"
+
+.PHONY: all check check-build check-run check-all demo demo-run deps-build \
+	deps-check install uninstall clean help
+.DELETE_ON_ERROR:
