@@ -17,20 +17,28 @@ struct zp_cursor {
 	bool bad;
 };
 
-void zp_cursor_init(struct zp_cursor *c, const void *data, size_t len);
-uint8_t zp_cursor_u8(struct zp_cursor *c);
-uint16_t zp_cursor_u16(struct zp_cursor *c);
-uint32_t zp_cursor_u32(struct zp_cursor *c);
-uint64_t zp_cursor_u64(struct zp_cursor *c);
+void
+zp_cursor_init(struct zp_cursor *c, const void *data, size_t len);
+uint8_t
+zp_cursor_u8(struct zp_cursor *c);
+uint16_t
+zp_cursor_u16(struct zp_cursor *c);
+uint32_t
+zp_cursor_u32(struct zp_cursor *c);
+uint64_t
+zp_cursor_u64(struct zp_cursor *c);
 
 /* The next n bytes where they lie, or NULL once bad. */
-const uint8_t *zp_cursor_take(struct zp_cursor *c, size_t n);
+const uint8_t *
+zp_cursor_take(struct zp_cursor *c, size_t n);
 
 /* Copies the next n bytes to `to`; leaves `to` alone once bad. */
-void zp_cursor_copy(struct zp_cursor *c, void *to, size_t n);
+void
+zp_cursor_copy(struct zp_cursor *c, void *to, size_t n);
 
 /* True if nothing went wrong and nothing is left. */
-bool zp_cursor_done(const struct zp_cursor *c);
+bool
+zp_cursor_done(const struct zp_cursor *c);
 
 struct zp_writer {
 	uint8_t *data;
@@ -38,15 +46,23 @@ struct zp_writer {
 	bool bad;
 };
 
-void zp_writer_init(struct zp_writer *w, void *data, size_t cap);
-void zp_writer_u8(struct zp_writer *w, uint8_t v);
-void zp_writer_u16(struct zp_writer *w, uint16_t v);
-void zp_writer_u32(struct zp_writer *w, uint32_t v);
-void zp_writer_u64(struct zp_writer *w, uint64_t v);
-void zp_writer_put(struct zp_writer *w, const void *data, size_t n);
-void zp_writer_zero(struct zp_writer *w, size_t n);
+void
+zp_writer_init(struct zp_writer *w, void *data, size_t cap);
+void
+zp_writer_u8(struct zp_writer *w, uint8_t v);
+void
+zp_writer_u16(struct zp_writer *w, uint16_t v);
+void
+zp_writer_u32(struct zp_writer *w, uint32_t v);
+void
+zp_writer_u64(struct zp_writer *w, uint64_t v);
+void
+zp_writer_put(struct zp_writer *w, const void *data, size_t n);
+void
+zp_writer_zero(struct zp_writer *w, size_t n);
 
 /* Reserves n bytes and returns where they lie, or NULL once bad. */
-uint8_t *zp_writer_take(struct zp_writer *w, size_t n);
+uint8_t *
+zp_writer_take(struct zp_writer *w, size_t n);
 
 #endif

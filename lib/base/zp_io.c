@@ -1,0 +1,233 @@
+#include "base/zp_io.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Wipes before freeing: blocks held plaintext, perhaps a passphrase. */
+static void
+wipe_free(void *p, size_t n)
+{
+	if (p == NULL)
+		return;
+	memset(p, 0, n);
+	__asm__ volatile("" : : "r"(p) : "memory");
+	free(p);
+}
+
+enum zp_err
+zp_in_init(struct zp_in *in, int fd, size_t block, size_t max)
+{
+	char *data = malloc(block);
+
+	if (data == NULL)
+		return ZP_ERR_MEMORY;
+	*in = (struct zp_in){
+	    .fd = fd, .data = data, .cap = block, .block = block, .max = max};
+	return ZP_OK;
+}
+
+void
+zp_in_free(struct zp_in *in)
+{
+	wipe_free(in->data, in->cap);
+	in->data = NULL;
+	in->start = in->end = in->cap = 0;
+}
+
+/* Room for one more block behind what is unread. */
+static enum zp_err
+make_room(struct zp_in *in)
+{
+	size_t len = zp_in_len(in);
+
+	if (in->start > 0 && (len == 0 || in->cap - in->end < in->block)) {
+		memmove(in->data, in->data + in->start, len);
+		in->start = 0;
+		in->end = len;
+	}
+	if (len >= in->max)
+		return ZP_ERR_TOO_LONG;
+	if (in->end < in->cap)
+		return ZP_OK;
+	size_t cap = in->cap * 2 < in->max ? in->cap * 2 : in->max;
+	char *data = malloc(cap);
+	if (data == NULL)
+		return ZP_ERR_MEMORY;
+	memcpy(data, in->data, len);
+	wipe_free(in->data, in->cap);
+	in->data = data;
+	in->cap = cap;
+	return ZP_OK;
+}
+
+enum zp_err
+zp_in_fill(struct zp_in *in)
+{
+	enum zp_err err = make_room(in);
+	ssize_t n;
+
+	if (err)
+		return err;
+	size_t want = in->cap - in->end;
+	if (want > in->block)
+		want = in->block;
+	do
+		n = read(in->fd, in->data + in->end, want);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return ZP_ERR_IO;
+	if (n == 0)
+		in->eof = true;
+	in->end += (size_t)n;
+	return ZP_OK;
+}
+
+bool
+zp_in_ready(const struct zp_in *in)
+{
+	struct pollfd p = {.fd = in->fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+enum zp_err
+zp_out_init(struct zp_out *out, int fd, size_t cap)
+{
+	char *data = malloc(cap);
+
+	if (data == NULL)
+		return ZP_ERR_MEMORY;
+	*out = (struct zp_out){.fd = fd, .data = data, .cap = cap};
+	return ZP_OK;
+}
+
+void
+zp_out_free(struct zp_out *out)
+{
+	wipe_free(out->data, out->cap);
+	out->data = NULL;
+	out->len = out->cap = 0;
+}
+
+/* The sticky error, as errno again. */
+static enum zp_err
+failed(struct zp_out *out)
+{
+	errno = out->error;
+	return ZP_ERR_IO;
+}
+
+enum zp_err
+zp_out_flush(struct zp_out *out)
+{
+	if (out->error)
+		return failed(out);
+	enum zp_err err = zp_io_write_all(out->fd, out->data, out->len);
+	if (err) {
+		out->error = errno;
+		return err;
+	}
+	out->len = 0;
+	return ZP_OK;
+}
+
+enum zp_err
+zp_out_put(struct zp_out *out, const void *data, size_t len)
+{
+	enum zp_err err;
+
+	if (out->error)
+		return failed(out);
+	if (len > out->cap - out->len) {
+		err = zp_out_flush(out);
+		if (err)
+			return err;
+	}
+	if (len > out->cap) {
+		err = zp_io_write_all(out->fd, data, len);
+		if (err)
+			out->error = errno;
+		return err;
+	}
+	if (len > 0)
+		memcpy(out->data + out->len, data, len);
+	out->len += len;
+	return ZP_OK;
+}
+
+char *
+zp_out_take(struct zp_out *out, size_t n)
+{
+	if (out->error || n > out->cap)
+		return NULL;
+	if (n > out->cap - out->len && zp_out_flush(out) != ZP_OK)
+		return NULL;
+	char *p = out->data + out->len;
+	out->len += n;
+	return p;
+}
+
+void
+zp_out_untake(struct zp_out *out, size_t n)
+{
+	out->len -= n < out->len ? n : out->len;
+}
+
+enum zp_err
+zp_io_write_all(int fd, const void *data, size_t len)
+{
+	const char *at = data;
+
+	while (len > 0) {
+		ssize_t n = write(fd, at, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+			/* Somebody shares the descriptor with O_NONBLOCK. */
+			struct pollfd p = {.fd = fd, .events = POLLOUT};
+			if (poll(&p, 1, -1) < 0 && errno != EINTR)
+				return ZP_ERR_IO;
+			continue;
+		}
+		if (n < 0)
+			return ZP_ERR_IO;
+		at += n;
+		len -= (size_t)n;
+	}
+	return ZP_OK;
+}
+
+enum zp_err
+zp_io_read_all(int fd, size_t max, char **data, size_t *len)
+{
+	char *buf = malloc(max + 2);
+	size_t have = 0;
+
+	if (buf == NULL)
+		return ZP_ERR_MEMORY;
+	while (have <= max) {
+		ssize_t n = read(fd, buf + have, max + 1 - have);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			int why = errno;
+			wipe_free(buf, max + 2);
+			errno = why;
+			return ZP_ERR_IO;
+		}
+		if (n == 0)
+			break;
+		have += (size_t)n;
+	}
+	if (have > max) {
+		wipe_free(buf, max + 2);
+		return ZP_ERR_TOO_LONG;
+	}
+	buf[have] = '\0';
+	*data = buf;
+	*len = have;
+	return ZP_OK;
+}

@@ -1,0 +1,97 @@
+#ifndef ZP_IO_H
+#define ZP_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/zp_err.h"
+
+/* Reading and writing descriptors.  The only I/O below lib/store. */
+
+/*
+ * A block of input as read() gave it, growing when the caller must keep
+ * more of it than fits.  Plaintext passes through, so it is wiped on free.
+ */
+struct zp_in {
+	int fd;
+	bool eof;
+	char *data; /* cap bytes, of which start..end are unread */
+	size_t start, end, cap;
+	size_t block; /* what one read() may bring */
+	size_t max; /* the most that may be kept unread */
+};
+
+/* block: bytes a read; max: kept unread at most (at least block). */
+ZP_CHECKED enum zp_err
+zp_in_init(struct zp_in *in, int fd, size_t block, size_t max);
+void
+zp_in_free(struct zp_in *in);
+
+/*
+ * Reads once, appending to what is unread; waits if there is nothing.
+ * At end of file sets eof.  ZP_ERR_TOO_LONG if max bytes are unread
+ * already, ZP_ERR_IO with errno (EAGAIN if the descriptor says so).
+ */
+ZP_CHECKED enum zp_err
+zp_in_fill(struct zp_in *in);
+
+/* Is a read() sure not to wait (data, end of file or error)? */
+bool
+zp_in_ready(const struct zp_in *in);
+
+static inline const char *
+zp_in_at(const struct zp_in *in)
+{
+	return in->data + in->start;
+}
+
+static inline size_t
+zp_in_len(const struct zp_in *in)
+{
+	return in->end - in->start;
+}
+
+/*
+ * Buffered output with a sticky error.  Nothing is lost silently: after the
+ * first failed write every call fails, errno kept in `error`.
+ */
+struct zp_out {
+	int fd;
+	int error; /* errno of the first failure, else 0 */
+	char *data;
+	size_t len, cap;
+};
+
+/* cap: bytes gathered before a write. */
+ZP_CHECKED enum zp_err
+zp_out_init(struct zp_out *out, int fd, size_t cap);
+void
+zp_out_free(struct zp_out *out);
+ZP_CHECKED enum zp_err
+zp_out_put(struct zp_out *out, const void *data, size_t len);
+
+/* n bytes to fill in place (n <= cap), or NULL on failure. */
+char *
+zp_out_take(struct zp_out *out, size_t n);
+
+/* Gives back the last n of the bytes taken. */
+void
+zp_out_untake(struct zp_out *out, size_t n);
+ZP_CHECKED enum zp_err
+zp_out_flush(struct zp_out *out);
+
+/* Writes all of it, whatever write() returns; ZP_ERR_IO with errno. */
+ZP_CHECKED enum zp_err
+zp_io_write_all(int fd, const void *data, size_t len);
+
+/*
+ * Reads a whole small file of at most max bytes into fresh memory with a
+ * NUL behind; the caller frees (and wipes, if it is secret) *data.
+ * ZP_ERR_TOO_LONG if it is longer, ZP_ERR_IO with errno.
+ */
+ZP_CHECKED enum zp_err
+zp_io_read_all(int fd, size_t max, char **data, size_t *len);
+
+#endif

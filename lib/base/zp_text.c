@@ -1,0 +1,197 @@
+#include "base/zp_text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The lead byte's length and payload bits; 0 if it leads nothing. */
+static size_t
+lead(uint8_t b, uint32_t *code)
+{
+	if (b < 0x80) {
+		*code = b;
+		return 1;
+	}
+	if (b >= 0xc2 && b <= 0xdf) {
+		*code = b & 0x1f;
+		return 2;
+	}
+	if (b >= 0xe0 && b <= 0xef) {
+		*code = b & 0x0f;
+		return 3;
+	}
+	if (b >= 0xf0 && b <= 0xf4) {
+		*code = b & 0x07;
+		return 4;
+	}
+	return 0;
+}
+
+size_t
+zp_text_decode(const uint8_t *s, size_t n, uint32_t *code)
+{
+	static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+	uint32_t c = 0;
+
+	if (n == 0)
+		return 0;
+	size_t len = lead(s[0], &c);
+	if (len == 0 || len > n)
+		return 0;
+	for (size_t i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*code = c;
+	return len;
+}
+
+bool
+zp_text_is_utf8(const void *s, size_t n)
+{
+	const uint8_t *b = s;
+	uint32_t code;
+
+	while (n > 0) {
+		size_t len = zp_text_decode(b, n, &code);
+		if (len == 0)
+			return false;
+		b += len;
+		n -= len;
+	}
+	return true;
+}
+
+static bool
+is_control(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c <= 0x9f);
+}
+
+/* What reorders or breaks a line on a terminal without being a control. */
+static bool
+is_treacherous(uint32_t c)
+{
+	return c == 0x061c || c == 0x200e || c == 0x200f ||
+	    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+bool
+zp_text_is_name(const void *s, size_t n)
+{
+	const uint8_t *b = s;
+	uint32_t code = 0;
+
+	if (n == 0 || n > ZP_NAME_MAX)
+		return false;
+	while (n > 0) {
+		size_t len = zp_text_decode(b, n, &code);
+		if (len == 0 || is_control(code))
+			return false;
+		b += len;
+		n -= len;
+	}
+	return true;
+}
+
+/* \xNN for each byte of an unsafe character, at most 4 bytes: 16 chars. */
+static size_t
+hex_escape(char out[static 16], const uint8_t *s, size_t len)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		memcpy(out + 4 * i, "\\x", 2);
+		out[4 * i + 2] = hex[s[i] >> 4];
+		out[4 * i + 3] = hex[s[i] & 15];
+	}
+	return 4 * len;
+}
+
+static size_t
+json_escape(char out[static 16], uint32_t code)
+{
+	switch (code) {
+	case '"':
+	case '\\':
+		out[0] = '\\';
+		out[1] = (char)code;
+		return 2;
+	case '\n':
+		memcpy(out, "\\n", 2);
+		return 2;
+	case '\t':
+		memcpy(out, "\\t", 2);
+		return 2;
+	case '\r':
+		memcpy(out, "\\r", 2);
+		return 2;
+	default: {
+		char u[8];
+		/* All that needs escaping lies in the basic plane. */
+		snprintf(u, sizeof(u), "\\u%04x", (unsigned)(code & 0xffff));
+		memcpy(out, u, 6);
+		return 6;
+	}
+	}
+}
+
+/* One character of s to out; returns the characters written. */
+static size_t
+escape_one(char out[static 16], const uint8_t *s, size_t len, uint32_t code,
+    enum zp_text_style style)
+{
+	bool unsafe = len == 0 || is_control(code) || is_treacherous(code);
+
+	if (style == ZP_TEXT_JSON && len > 0 &&
+	    (unsafe || code == '"' || code == '\\'))
+		return json_escape(out, code);
+	if (style == ZP_TEXT_INDENT && code == '\n' && len == 1) {
+		memcpy(out, "\n    ", 5);
+		return 5;
+	}
+	if (style == ZP_TEXT_LINE && len == 1 && code == '\n') {
+		memcpy(out, "\\n", 2);
+		return 2;
+	}
+	if (style == ZP_TEXT_LINE && len == 1 && code == '\\') {
+		memcpy(out, "\\\\", 2);
+		return 2;
+	}
+	if (!unsafe || (len == 1 && code == '\t')) {
+		memcpy(out, s, len);
+		return len;
+	}
+	return hex_escape(out, s, len ? len : 1);
+}
+
+size_t
+zp_text_escape(char *to, size_t cap, const void *s, size_t n,
+    enum zp_text_style style, size_t *used)
+{
+	const uint8_t *b = s;
+	size_t in = 0, out = 0;
+
+	while (in < n) {
+		uint32_t code = 0;
+		char one[16];
+
+		/* Plain ASCII, most of what there is, goes straight over. */
+		if (b[in] >= 0x20 && b[in] < 0x7f && b[in] != '\\' &&
+		    b[in] != '"' && out < cap) {
+			to[out++] = (char)b[in++];
+			continue;
+		}
+		size_t len = zp_text_decode(b + in, n - in, &code);
+		size_t w = escape_one(one, b + in, len, code, style);
+		if (w > cap - out)
+			break;
+		memcpy(to + out, one, w);
+		out += w;
+		in += len ? len : 1;
+	}
+	*used = in;
+	return out;
+}

@@ -1,0 +1,49 @@
+#ifndef ZP_TEXT_H
+#define ZP_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Text that others wrote, made safe for a terminal, a log, JSON. */
+
+/* Length limit of a channel's or user's name, in bytes; no NUL counted. */
+#define ZP_NAME_MAX 31
+
+/*
+ * Decodes one character of UTF-8 (RFC 3629: shortest form, no surrogates,
+ * up to U+10FFFF).  Returns its length, 0 if there is none at s.
+ */
+size_t
+zp_text_decode(const uint8_t *s, size_t n, uint32_t *code);
+
+/* Is all of it UTF-8? */
+bool
+zp_text_is_utf8(const void *s, size_t n);
+
+/* 1 to 31 bytes of UTF-8 without controls (C0, DEL, C1)? */
+bool
+zp_text_is_name(const void *s, size_t n);
+
+enum zp_text_style {
+	ZP_TEXT_LINE, /* line feeds become \n, nothing leaves the line */
+	ZP_TEXT_INDENT, /* line feeds stay, followed by four blanks */
+	ZP_TEXT_JSON, /* the inside of a JSON string */
+};
+
+/*
+ * Writes s so that it cannot move a cursor, forge a line or reorder text:
+ * C0, C1, DEL, bidirectional controls, U+2028, U+2029, and bytes that are not
+ * UTF-8 become \xNN for each byte (tab stays; in JSON they become \uNNNN, and s
+ * must be UTF-8).  In ZP_TEXT_LINE a backslash becomes \\.  Stops when
+ * `cap` would be exceeded and sets *used to the bytes of s consumed.
+ * Returns the bytes written.
+ */
+size_t
+zp_text_escape(char *to, size_t cap, const void *s, size_t n,
+    enum zp_text_style style, size_t *used);
+
+/* Enough room for any escape of n bytes. */
+#define ZP_TEXT_ESCAPED(n) ((n)*6)
+
+#endif

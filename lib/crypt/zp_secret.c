@@ -1,0 +1,37 @@
+#include "crypt/zp_secret.h"
+
+#include <sodium.h>
+#include <string.h>
+
+enum zp_err
+zp_secret_init(void)
+{
+	return sodium_init() < 0 ? ZP_ERR_IO : ZP_OK;
+}
+
+void *
+zp_secret_new(size_t n)
+{
+	void *p;
+
+	/* sodium_malloc() puts the end at the guard page: keep it aligned. */
+	if (n > SIZE_MAX - 63)
+		return NULL;
+	n = (n + 63) & ~(size_t)63;
+	p = sodium_malloc(n);
+	if (p != NULL)
+		memset(p, 0, n);
+	return p;
+}
+
+void
+zp_secret_free(void *p)
+{
+	sodium_free(p);
+}
+
+void
+zp_secret_wipe(void *p, size_t n)
+{
+	sodium_memzero(p, n);
+}
