@@ -1,0 +1,312 @@
+#include "crypt/zp_open.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/zp_b64.h"
+#include "crypt/zp_commit.h"
+#include "crypt/zp_pseudo.h"
+#include "crypt/zp_secret.h"
+
+/* Senders whose hash states are kept, by topic and a hash of P. */
+#define SENDERS 64
+
+struct sender {
+	uint64_t epoch; /* changes with the sender in this place; 0: empty */
+	int live; /* the topic */
+	char text[ZP_TOPIC_LEN];
+	uint8_t p[ZP_PSEUDONYM_LEN];
+	bool known; /* p opened to uid */
+	char uid[ZP_NAME_MAX + 1];
+};
+
+struct key {
+	uint8_t k[32];
+	bool conversation;
+	uint8_t keyid[ZP_KEYID_LEN];
+	uint8_t (*members)[ZP_PSEUDONYM_LEN];
+	size_t n;
+	uint64_t epoch[SENDERS]; /* whose state is kept */
+	crypto_generichash_blake2b_state base[SENDERS];
+};
+
+struct zp_opener {
+	uint8_t amac[32], aenc[32];
+	uint8_t rp[2][ZP_PSEUDONYM_LEN];
+	char topic[2][ZP_TOPIC_LEN];
+	struct zp_commit commit;
+	uint64_t epoch;
+	struct sender senders[SENDERS];
+	struct key *keys[ZP_OPENER_KEYS];
+	/* Plaintext passes through these: wiped when freed. */
+	uint8_t *raw, *scratch;
+	size_t raw_cap, scratch_cap;
+};
+
+enum zp_err
+zp_opener_new(struct zp_opener **opener, const uint8_t amac[static 32],
+    const uint8_t aenc[static 32], const char *channel)
+{
+	struct zp_opener *o = zp_secret_new(sizeof(*o));
+
+	if (o == NULL)
+		return ZP_ERR_MEMORY;
+	memcpy(o->amac, amac, 32);
+	memcpy(o->aenc, aenc, 32);
+	for (int live = 0; live < 2; live++) {
+		enum zp_err err = zp_pseudo_make(o->rp[live], amac, aenc,
+		    live ? ZP_PSEUDO_LIVE : ZP_PSEUDO_CHAN, channel);
+		if (err) {
+			zp_opener_free(o);
+			return err;
+		}
+		zp_record_topic(o->topic[live], o->rp[live]);
+	}
+	*opener = o;
+	return ZP_OK;
+}
+
+static void
+key_free(struct key *k)
+{
+	if (k == NULL)
+		return;
+	free(k->members);
+	zp_secret_free(k);
+}
+
+static void
+wipe_free(uint8_t *buf, size_t cap)
+{
+	if (buf != NULL)
+		sodium_memzero(buf, cap);
+	free(buf);
+}
+
+void
+zp_opener_free(struct zp_opener *o)
+{
+	if (o == NULL)
+		return;
+	for (unsigned i = 0; i < ZP_OPENER_KEYS; i++)
+		key_free(o->keys[i]);
+	wipe_free(o->raw, o->raw_cap);
+	wipe_free(o->scratch, o->scratch_cap);
+	zp_secret_free(o);
+}
+
+enum zp_err
+zp_opener_add(struct zp_opener *o, const uint8_t k[static 32],
+    const uint8_t *keyid, const uint8_t (*members)[ZP_PSEUDONYM_LEN], size_t n,
+    unsigned *slot)
+{
+	unsigned i = 0;
+
+	while (i < ZP_OPENER_KEYS && o->keys[i] != NULL)
+		i++;
+	if (i == ZP_OPENER_KEYS)
+		return ZP_ERR_FULL;
+	struct key *key = zp_secret_new(sizeof(*key));
+	if (key == NULL)
+		return ZP_ERR_MEMORY;
+	memcpy(key->k, k, sizeof(key->k));
+	if (keyid != NULL) {
+		key->conversation = true;
+		memcpy(key->keyid, keyid, sizeof(key->keyid));
+		key->members = calloc(n ? n : 1, sizeof(*key->members));
+		if (key->members == NULL) {
+			key_free(key);
+			return ZP_ERR_MEMORY;
+		}
+		for (size_t m = 0; m < n; m++)
+			memcpy(key->members[m], members[m], ZP_PSEUDONYM_LEN);
+		key->n = n;
+	}
+	o->keys[i] = key;
+	*slot = i;
+	return ZP_OK;
+}
+
+void
+zp_opener_remove(struct zp_opener *o, unsigned slot)
+{
+	key_free(o->keys[slot]);
+	o->keys[slot] = NULL;
+}
+
+/* The topic that rec came under: 0, 1 for live, -1 for another's. */
+static int
+which_topic(const struct zp_opener *o, const struct zp_record *rec)
+{
+	if (rec->prefix != ZP_PREFIX_ZP1)
+		return -1;
+	for (int live = 0; live < 2; live++)
+		if (memcmp(rec->rp, o->topic[live], ZP_TOPIC_LEN) == 0)
+			return live;
+	return -1;
+}
+
+bool
+zp_opener_is_ours(const struct zp_opener *o, const struct zp_record *rec)
+{
+	return which_topic(o, rec) >= 0;
+}
+
+/* The sender's place in the table; NULL if P is not canonical. */
+static struct sender *
+find_sender(struct zp_opener *o, int live, const char text[static ZP_TOPIC_LEN])
+{
+	uint8_t p[ZP_PSEUDONYM_LEN];
+
+	/* P begins with a hash: any of its bytes spread evenly. */
+	unsigned at = ((unsigned char)text[3] * 31U + (unsigned char)text[4] +
+			  (unsigned)live * (SENDERS / 2)) %
+	    SENDERS;
+	struct sender *s = &o->senders[at];
+	if (s->epoch != 0 && s->live == live &&
+	    memcmp(s->text, text, ZP_TOPIC_LEN) == 0)
+		return s;
+	if (!zp_record_pseudonym(p, text))
+		return NULL;
+	s->epoch = ++o->epoch;
+	s->live = live;
+	memcpy(s->text, text, ZP_TOPIC_LEN);
+	memcpy(s->p, p, sizeof(p));
+	s->known = false;
+	return s;
+}
+
+/* Does the commitment fit this key?  Its ek is then in o->commit.out. */
+static bool
+fits(struct zp_opener *o, struct key *key, const struct sender *s)
+{
+	size_t at = (size_t)(s - o->senders);
+
+	if (key->epoch[at] != s->epoch) {
+		zp_commit_base(&key->base[at], key->k, o->rp[s->live], s->p);
+		key->epoch[at] = s->epoch;
+	}
+	zp_commit_nonce(&o->commit, &key->base[at], o->raw);
+	return sodium_memcmp(
+		   o->commit.out + 32, o->raw + ZP_NONCE_LEN, ZP_COM_LEN) == 0;
+}
+
+static bool
+is_member(const struct key *key, const uint8_t p[static ZP_PSEUDONYM_LEN])
+{
+	for (size_t i = 0; i < key->n; i++)
+		if (memcmp(key->members[i], p, ZP_PSEUDONYM_LEN) == 0)
+			return true;
+	return false;
+}
+
+/* Does this kind belong under this key and topic? */
+static bool
+belongs(uint8_t kind, bool conversation, int live)
+{
+	switch (kind) {
+	case ZP_KIND_NOTE:
+		return !conversation && !live;
+	case ZP_KIND_MESSAGE:
+		return conversation && !live;
+	case ZP_KIND_HELLO:
+		return !conversation && live;
+	default:
+		return true;
+	}
+}
+
+static enum zp_err
+grow(uint8_t **buf, size_t *cap, size_t need)
+{
+	if (need <= *cap)
+		return ZP_OK;
+	size_t size = (need + 4095) & ~(size_t)4095;
+	uint8_t *fresh = malloc(size);
+	if (fresh == NULL)
+		return ZP_ERR_MEMORY;
+	wipe_free(*buf, *cap);
+	*buf = fresh;
+	*cap = size;
+	return ZP_OK;
+}
+
+static enum zp_err
+check_signature(struct zp_opener *o, const struct key *key, int live,
+    const struct zp_opened *op)
+{
+	struct zp_sigctx ctx;
+	enum zp_err err = grow(
+	    &o->scratch, &o->scratch_cap, ZP_SIGNED_LEN(op->payload.body_len));
+
+	if (err)
+		return err;
+	memcpy(ctx.rp, o->rp[live], sizeof(ctx.rp));
+	memcpy(ctx.p, op->p, sizeof(ctx.p));
+	memcpy(ctx.keyid, key->keyid, sizeof(ctx.keyid));
+	return zp_identity_verify(&ctx, &op->payload, o->scratch);
+}
+
+/* What the commitment has shown to be for us: decrypt it and check. */
+static enum zp_err
+open_with(struct zp_opener *o, struct key *key, struct sender *s, size_t len,
+    struct zp_opened *op)
+{
+	uint8_t *tag = o->raw + ZP_NONCE_LEN + ZP_COM_LEN;
+	uint8_t *box = tag + ZP_BOX_TAG_LEN;
+	enum zp_err err;
+
+	len -= ZP_ENC_OVERHEAD;
+	if (crypto_secretbox_open_detached(
+		box, box, tag, len, o->raw, o->commit.out) != 0)
+		return ZP_ERR_FORGED;
+	if (!s->known) {
+		err = zp_pseudo_open(s->uid, o->amac, o->aenc, s->p);
+		if (err)
+			return err;
+		s->known = true;
+	}
+	if (key->conversation && !is_member(key, s->p))
+		return ZP_ERR_FORGED;
+	memcpy(op->p, s->p, sizeof(op->p));
+	memcpy(op->uid, s->uid, sizeof(op->uid));
+	err = zp_payload_parse(&op->payload, box, len);
+	if (err)
+		return err;
+	if (!belongs(op->payload.kind, key->conversation, op->live) ||
+	    op->payload.seq > ZP_SEQ_MAX)
+		return ZP_ERR_FORMAT;
+	if (op->payload.idkey != NULL)
+		return check_signature(o, key, op->live, op);
+	return ZP_OK;
+}
+
+enum zp_err
+zp_opener_open(
+    struct zp_opener *o, const struct zp_record *rec, struct zp_opened *opened)
+{
+	int live = which_topic(o, rec);
+	size_t len = ZP_B64_BYTES(rec->enc_len);
+
+	if (live < 0 || len < ZP_ENC_LEAST || rec->len > ZP_RECORD_MAX)
+		return ZP_ERR_NOT_OURS;
+	struct sender *s = find_sender(o, live, rec->p);
+	if (s == NULL)
+		return ZP_ERR_NOT_OURS;
+	enum zp_err err = grow(&o->raw, &o->raw_cap, len);
+	if (err)
+		return err;
+	if (!zp_b64_read(o->raw, rec->enc, rec->enc_len))
+		return ZP_ERR_NOT_OURS;
+	for (unsigned i = 0; i < ZP_OPENER_KEYS; i++) {
+		if (o->keys[i] == NULL || !fits(o, o->keys[i], s))
+			continue;
+		struct zp_opened op = {.slot = i, .live = live == 1};
+		err = open_with(o, o->keys[i], s, len, &op);
+		if (!err)
+			*opened = op;
+		return err;
+	}
+	return ZP_ERR_NOT_OURS;
+}
