@@ -99,6 +99,12 @@ next_nonce(struct zp_sealer *s)
 	return s->nonces[s->used++];
 }
 
+bool
+zp_sealer_signs(const struct zp_sealer *s)
+{
+	return s->id != NULL;
+}
+
 size_t
 zp_sealer_line_len(const struct zp_sealer *s, size_t body_len)
 {

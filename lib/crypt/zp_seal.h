@@ -1,6 +1,7 @@
 #ifndef ZP_SEAL_H
 #define ZP_SEAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,10 @@ zp_sealer_free(struct zp_sealer *s);
  */
 void
 zp_sealer_expect(struct zp_sealer *s, size_t records);
+
+/* Does it sign its records? */
+bool
+zp_sealer_signs(const struct zp_sealer *s);
 
 /* Characters of the record line for a body, newline included. */
 size_t
