@@ -1,0 +1,162 @@
+#ifndef ZP_REPLAY_H
+#define ZP_REPLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/zp_err.h"
+#include "wire/zp_payload.h"
+#include "wire/zp_record.h"
+
+/*
+ * What of one channel has been shown: tells replays and finds gaps.  Bounded,
+ * no I/O, no clock.  A body is named by (P, sid, kind, seq); its parts are
+ * zp_parts.h's business.
+ *
+ * For every session (P, sid, kind): the next number, which of the 64 before
+ * it came, the latest time.  At most ZP_REPLAY_SESSIONS; the one whose latest
+ * time is lowest is evicted, and raises the floor to that time: of a session
+ * not known, what is not younger than the floor is "too old to tell".
+ *
+ * Check the sender's identity before: what a forger marks, nobody else can
+ * say again.
+ */
+
+#define ZP_REPLAY_SESSIONS 4096
+#define ZP_REPLAY_WINDOW 64
+
+struct zp_replay;
+
+struct zp_replay_name {
+	uint8_t p[ZP_PSEUDONYM_LEN];
+	uint8_t sid[ZP_SID_LEN];
+	uint8_t kind;
+	uint64_t seq;
+	uint64_t time; /* ms since 1970; 0: withheld */
+	/* A message's `first`; only if has_first. */
+	bool has_first;
+	uint64_t first;
+};
+
+enum zp_replay_verdict {
+	ZP_REPLAY_NEW, /* show it */
+	ZP_REPLAY_LATE, /* show it: it had been reported as missing */
+	ZP_REPLAY_RESTORED, /* show it and warn: its number was shown before,
+			       but it is younger than all of its session: the
+			       sender was restored from a backup */
+	ZP_REPLAY_AGAIN, /* shown before, or more than a window behind */
+	ZP_REPLAY_TOO_OLD, /* of a session not known, not above the floor */
+};
+
+ZP_CHECKED enum zp_err
+zp_replay_new(struct zp_replay **r);
+void
+zp_replay_free(struct zp_replay *r);
+
+/* What to do with it; changes nothing. */
+enum zp_replay_verdict
+zp_replay_check(const struct zp_replay *r, const struct zp_replay_name *name);
+
+/*
+ * It has been shown (or given up as cut, which is not to be reported again
+ * as missing).  now: any clock in ms that does not go back, for
+ * zp_replay_gap().  ZP_ERR_MEMORY.
+ */
+ZP_CHECKED enum zp_err
+zp_replay_mark(
+    struct zp_replay *r, const struct zp_replay_name *name, uint64_t now);
+
+/*
+ * A session itself says that it has sent `count` bodies of a kind (a hello
+ * does): those that never come are missing, too.  Unknown sessions are
+ * ignored.
+ */
+void
+zp_replay_announce(struct zp_replay *r,
+    const uint8_t p[static ZP_PSEUDONYM_LEN],
+    const uint8_t sid[static ZP_SID_LEN], uint8_t kind, uint64_t count,
+    uint64_t now);
+
+/*
+ * Records missing, of one session.  A number is missing if a higher one of
+ * its session came and it did not.  It counts as a gap when it has been
+ * missing for `patience` ms, or has fallen out of the window; each one once.
+ * What comes after that, within the window, is shown as LATE.
+ */
+struct zp_replay_gap {
+	uint8_t p[ZP_PSEUDONYM_LEN];
+	uint8_t sid[ZP_SID_LEN];
+	uint8_t kind;
+	uint64_t missing; /* how many */
+	uint64_t before; /* time that the record after the gap claims, or 0 */
+	/* All of them are before the first one of a session that we saw
+	 * begin: lost, or older than what the relay keeps. */
+	bool start;
+};
+
+#define ZP_REPLAY_PATIENCE_MS 10000
+
+/*
+ * The next gap to report; false: none.  Live: patience
+ * ZP_REPLAY_PATIENCE_MS; at the end of input: 0.
+ */
+bool
+zp_replay_gap(struct zp_replay *r, uint64_t now, uint64_t patience,
+    struct zp_replay_gap *gap);
+
+/* When zp_replay_gap() is to be asked again (by the clock of `now`);
+ * UINT64_MAX: not before another record. */
+uint64_t
+zp_replay_deadline(const struct zp_replay *r, uint64_t patience);
+
+/* ---- for keeping it in a file: zp_readstate.h ---- */
+
+struct zp_replay_session {
+	uint8_t p[ZP_PSEUDONYM_LEN];
+	uint8_t sid[ZP_SID_LEN];
+	uint8_t kind;
+	uint64_t first; /* numbers below were never expected */
+	uint64_t next; /* the highest seen, plus one */
+	uint64_t seen; /* bit i: next - 1 - i came */
+	uint64_t told; /* bit i: next - 1 - i was reported as missing */
+	uint64_t lost; /* fell out of the window, not reported yet */
+	uint64_t announced; /* the session itself said that it sent so many */
+	uint64_t latest; /* highest time */
+	uint64_t before; /* time of the record that shows a gap */
+	uint64_t since; /* `now` when the last hole appeared; not kept */
+};
+
+/* Forgets everything, so that it can be filled again. */
+void
+zp_replay_clear(struct zp_replay *r);
+
+/*
+ * Set once the channel is known from an earlier run: sessions that appear
+ * from then on are expected from number 0, as they must have begun since.
+ */
+void
+zp_replay_established(struct zp_replay *r, bool established);
+
+/* Time up to which unknown sessions are refused; 0: no floor yet. */
+uint64_t
+zp_replay_floor(const struct zp_replay *r);
+void
+zp_replay_set_floor(struct zp_replay *r, uint64_t floor);
+
+size_t
+zp_replay_count(const struct zp_replay *r);
+const struct zp_replay_session *
+zp_replay_at(const struct zp_replay *r, size_t i);
+
+/* ZP_ERR_FULL, ZP_ERR_EXISTS, ZP_ERR_FORMAT (numbers that contradict). */
+ZP_CHECKED enum zp_err
+zp_replay_put(struct zp_replay *r, const struct zp_replay_session *session);
+
+/* Changed since zp_replay_saved()? */
+bool
+zp_replay_dirty(const struct zp_replay *r);
+void
+zp_replay_saved(struct zp_replay *r);
+
+#endif

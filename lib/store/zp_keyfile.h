@@ -1,0 +1,79 @@
+#ifndef ZP_KEYFILE_H
+#define ZP_KEYFILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/zp_err.h"
+#include "crypt/zp_identity.h"
+#include "crypt/zp_key.h"
+#include "store/zp_convfile.h"
+#include "store/zp_file.h"
+#include "store/zp_suite.h"
+
+/* Key and identity files, zpinc-key(5): text, private, bounded. */
+
+enum zp_keyfile_kind {
+	ZP_KEYFILE_CHANNEL, /* zpinc-key new: opens notes and hellos */
+	ZP_KEYFILE_CONVERSATION, /* zpinc-handshake: opens messages */
+};
+
+struct zp_keyfile {
+	enum zp_keyfile_kind kind;
+	enum zp_suite suite;
+	struct zp_key *key; /* a channel's, of suite zp1; else NULL */
+	struct zp_convfile *conv; /* a conversation's; else NULL */
+};
+
+/*
+ * Reads either kind and tells which it is; the caller frees *kf.  Errors of
+ * zp_file_read() and: ZP_ERR_FORMAT with fault->line; ZP_ERR_VERSION;
+ * ZP_ERR_SUITE for a suite this program does not have; ZP_ERR_NAME,
+ * ZP_ERR_CORRUPT (zp_convfile.h).
+ */
+ZP_CHECKED enum zp_err
+zp_keyfile_load(
+    struct zp_keyfile **kf, const char *path, struct zp_fault *fault);
+void
+zp_keyfile_free(struct zp_keyfile *kf);
+
+/* Channel, both for keys and conversations; valid as long as kf is. */
+const char *
+zp_keyfile_channel(const struct zp_keyfile *kf);
+
+/* Writes a channel key as zp_file_write() does. */
+ZP_CHECKED enum zp_err
+zp_keyfile_save(
+    const struct zp_key *key, const char *path, enum zp_file_how how);
+
+/*
+ * A channel key as one line of text, for a QR code or a password manager:
+ * "zpkey1." and base64url of
+ *
+ *     u8 suite (1: zp1)   u8 work   key[32]   channel   check[4]
+ *
+ * check: the first bytes of SHA-256 of all before it, against typing errors.
+ */
+#define ZP_KEYFILE_EXPORT_MAX 128
+
+/* Writes the line, NUL ended, no newline; `line` should be secret memory. */
+void
+zp_keyfile_export(
+    const struct zp_key *key, char line[static ZP_KEYFILE_EXPORT_MAX]);
+
+/*
+ * Reads such a line of len characters.  ZP_ERR_FORMAT, ZP_ERR_CORRUPT (the
+ * check is wrong), ZP_ERR_VERSION, ZP_ERR_SUITE, ZP_ERR_MEMORY.
+ */
+ZP_CHECKED enum zp_err
+zp_keyfile_import(struct zp_key **key, const char *line, size_t len);
+
+/* Identity files.  Errors as above; the caller frees *id. */
+ZP_CHECKED enum zp_err
+zp_idfile_load(
+    struct zp_identity **id, const char *path, struct zp_fault *fault);
+ZP_CHECKED enum zp_err
+zp_idfile_save(
+    const struct zp_identity *id, const char *path, enum zp_file_how how);
+
+#endif
