@@ -284,6 +284,20 @@ def flips():
             assert verdict in ("noise", "broken", "foreign"), (i, bit)
 
 
+def mutations():
+    """every kind of wrong record is made, and none of them is taken"""
+    rng = random.Random(SEED)
+    harmless = {"none", "b64-padded",
+                "sig-stripped",  # a body that ends in 96 odd bytes
+                "sig-zero-keyid"}  # wrong under a conversation's key only
+    for how in zpinc.MUTATIONS:
+        line = maker(rng, seed=rng.randbytes(32)).make(
+            how, zpinc.NOTE, zpinc.LAST, 0, rng.randbytes(16), 0, 0,
+            b"disk full on db1 again!")
+        got = [g["verdict"] for g in Reader(channel()).scan(line)]
+        equal("ok" in got, how in harmless, how)
+
+
 def truncations():
     """no beginning of a record is taken for one"""
     rng = random.Random(SEED)
@@ -372,8 +386,8 @@ def vectors():
 
 
 TESTS = (scrypt, secretbox, xsalsa20, blake2b, constants, ristretto, cpace,
-         ed25519, leb128, figures, base64, roundtrip, flips, truncations,
-         torn, tie, hello, group, vectors)
+         ed25519, leb128, figures, base64, roundtrip, flips, mutations,
+         truncations, torn, tie, hello, group, vectors)
 
 
 def main():

@@ -792,7 +792,7 @@ class Maker:
     def m_pad_ff(self, head, body):
         data = self.data(head, body) + b"\x80"
         return self.line(self.seal(data + b"\xff" * (
-            padded_length(len(data) - 1) - len(data))))
+            padded_length(len(data)) - len(data))))
 
     def m_header_short(self, head, body):
         return self.line(self.seal(pad(head[:HEADER - 1])))
