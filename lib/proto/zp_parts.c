@@ -211,11 +211,12 @@ consistent(
 	return true;
 }
 
-/* A message's first part begins with `first`. */
+/* A message's first part begins with `first`, which is not above its seq. */
 static bool
 lead_ok(const struct zp_payload *p)
 {
-	return p->kind != ZP_KIND_MESSAGE || p->part != 0 || p->body_len >= 8;
+	return p->kind != ZP_KIND_MESSAGE || p->part != 0 ||
+	    (p->body_len >= 8 && zp_be64(p->body) <= p->seq);
 }
 
 static enum zp_err

@@ -300,6 +300,7 @@ class Records:
         self.seed = self.s.draw(32)
         self.conv = (self.s.draw(16), self.s.draw(32))
         self.sid = self.s.draw(16)
+        self.members = [self.channel.user(u) for u in ("alice", "bob")]
 
     def maker(self, signed=False, conv=False, live=False, uid="alice"):
         keyid, key = self.conv if conv else (bytes(16), None)
@@ -311,11 +312,13 @@ class Records:
         fields = dict(amac=c.amac, aenc=c.aenc, msgkey=c.msgkey,
                       channel=c.channel)
         if conv:
-            fields.update(record_key=self.conv[1], id=self.conv[0])
+            fields.update(record_key=self.conv[1], id=self.conv[0],
+                          members=b"".join(self.members))
         return fields
 
     def reader(self, conv):
-        return Reader(self.channel, [self.conv] if conv else [])
+        return Reader(self.channel, [self.conv] if conv else [],
+                      members=self.members)
 
 
 MS = 1767225600123
@@ -336,8 +339,9 @@ def hello_body(count, flags=0, **more):
 
 def records():
     f = File("Good records, with all that goes in.  With idseed: signed.\n"
-             "With record_key and id: under a conversation's key.  live is 1\n"
-             "under the channel's live RP.  body is the part's own.",
+             "With record_key and id: under a conversation's key, members\n"
+             "being the P of its members.  live is 1 under the channel's\n"
+             "live RP.  body is the part's own.",
              "live, kind, flags, part, seq, time", "record")
     r = Records("records")
     text = b"disk full on db1"
@@ -366,8 +370,8 @@ def records():
         ("the last of three parts, signed", NOTE, LAST, 2, 12, MS, text,
          dict(signed=True)),
         ("the highest part number", NOTE, LAST, 2**32 - 1, 13, MS, text, {}),
-        ("the highest seq a session uses", NOTE, LAST, 0, 2**64 - 2, MS,
-         text, {}),
+        ("a seq that no session outlives: one more, and one after it, are\n"
+         "numbers still", NOTE, LAST, 0, 2**64 - 3, MS, text, {}),
         ("a time no clock shows", NOTE, LAST, 0, 14, 2**64 - 1, text, {}),
         ("the longest uid", NOTE, LAST, 0, 15, MS, text, dict(uid="u" * 31)),
         ("a uid beyond ASCII", NOTE, LAST, 0, 16, MS, text,
@@ -535,9 +539,12 @@ def refused():
         "Records that a reader must not take, each by itself on its line.\n"
         "verdict: refused (opens with a key in hand and is wrong), broken\n"
         "(the commitment fits a key, the box does not open), noise (no key\n"
-        "fits, or too short), foreign (another RP), none (not the form of a\n"
+        "fits, or too short), body (the record is good, what it says of its\n"
+        "body is not), foreign (another RP), none (not the form of a\n"
         "record), skip (opens, of a kind that is none of ours: no error).\n"
-        "All but refused and skip could be made by anybody.",
+        "All but refused, body and skip could be made by anybody.  With\n"
+        "record_key: the reader has a conversation's key too; members are\n"
+        "the P of its members.",
         text="record, verdict, mutation")
     r = Records("refused")
 
@@ -546,7 +553,8 @@ def refused():
         line = maker.make(mutate, kind, flags, part, r.sid, seq, MS, body)
         got = r.reader(conv).scan(line)
         have = got[0]["verdict"] if got else "none"
-        assert len(got) <= 1 and have == verdict, (reason, got)
+        want = "refused" if verdict == "body" else verdict
+        assert len(got) <= 1 and have == want, (reason, got)
         f.case(reason, **r.keys(conv), verdict=verdict, mutation=mutate,
                record=line)
 
@@ -587,21 +595,24 @@ def refused():
     add("a message on the live topic", "refused",
         r.maker(conv=True, live=True), "none", MESSAGE, body=first(1),
         conv=True)
-    add("a hello that says there are more parts", "refused",
+    add("a hello that says there are more parts", "body",
         r.maker(live=True), "none", HELLO, flags=0, body=hello_body(1))
-    add("a hello as part 1", "refused", r.maker(live=True), "none", HELLO,
+    add("a hello as part 1", "body", r.maker(live=True), "none", HELLO,
         part=1, body=hello_body(1))
-    add("a hello without a body", "refused", r.maker(live=True), "none",
+    add("a hello without a body", "body", r.maker(live=True), "none",
         HELLO, body=b"")
-    add("a message without its first number", "refused", r.maker(conv=True),
+    add("a message without its first number", "body", r.maker(conv=True),
         "none", MESSAGE, body=bytes(7), conv=True)
-    add("a message whose session began after it", "refused",
+    add("a message whose session began after it", "body",
         r.maker(conv=True), "none", MESSAGE, seq=4, body=first(5), conv=True)
     add("a message signed for another conversation", "refused",
         r.maker(conv=True, signed=True), "sig-other-keyid", MESSAGE,
         body=first(1), conv=True)
     add("a message signed as a note would be", "refused",
         r.maker(conv=True, signed=True), "sig-zero-keyid", MESSAGE, body=first(1), conv=True)
+    add("a message of somebody who is no member of the conversation",
+        "refused", r.maker(conv=True, uid="carol"), "none", MESSAGE,
+        body=first(1), conv=True)
     add("a message, read without its key", "noise", r.maker(conv=True),
         "none", MESSAGE, body=first(1))
     return f

@@ -374,10 +374,11 @@ def candidate(line, at):
 class Reader:
     """Opens records of one channel with its key and conversation keys.
 
-    `convs` is a list of (conversation id, record key)."""
+    `convs` is a list of (conversation id, record key); `members`, if given,
+    are the P that conversations take messages of."""
 
-    def __init__(self, channel, convs=(), notes=True):
-        self.channel = channel
+    def __init__(self, channel, convs=(), notes=True, members=None):
+        self.channel, self.members = channel, members
         self.keys = [(bytes(16), channel.msgkey, False)] if notes else []
         self.keys += [(keyid, key, True) for keyid, key in convs]
 
@@ -439,6 +440,8 @@ class Reader:
         got["live"] = rp == self.channel.live
         got["keyid"] = keyid.hex()
         got["uid"] = open_user(self.channel, p)
+        if conv and self.members is not None and p not in self.members:
+            raise Refused("P is no member of the conversation")
         data = unpad(data)
         if len(data) < HEADER:
             raise Refused("shorter than a header")
@@ -484,7 +487,7 @@ class Reader:
 class Joiner:
     """Puts bodies together from opened records."""
 
-    BODY_MAX = 1 << 20
+    BODY_MAX = 1 << 20  # of what is shown: without a message's first number
     OPEN_MAX = 16
 
     def __init__(self):
@@ -501,7 +504,8 @@ class Joiner:
             return None
         have = self.parts.setdefault(name, {})
         have.setdefault(got["part"], got)
-        if sum(len(g["body"]) for g in have.values()) > self.BODY_MAX:
+        lead = 8 if got["kind"] == MESSAGE else 0
+        if sum(len(g["body"]) for g in have.values()) > self.BODY_MAX + lead:
             del self.parts[name]
             self.done.add(name)
             raise Refused("a body of more than 1 MiB")
@@ -1146,7 +1150,7 @@ def cmd_seal(a):
 
 def cmd_open(a):
     convs = [(a.id, a.record_key)] if a.record_key else []
-    reader = Reader(channel_of(a), convs, notes=not a.no_notes)
+    reader = Reader(channel_of(a), convs, not a.no_notes, a.member)
     joiner = Joiner()
     for line in sys.stdin.buffer:
         text = line.decode("latin-1")
@@ -1265,7 +1269,7 @@ def arguments():
         p.add_argument("--all", action="store_true",
                        help="also what only looks like a record")
         p.set_defaults(run=cmd_open, record_key=None, id=None,
-                       no_notes=False)
+                       no_notes=False, member=None)
         return p
 
     def conversing(p, required=True):
@@ -1292,6 +1296,8 @@ def arguments():
     p.set_defaults(run=cmd_conv_derive)
     conversing(sealing(conv.add_parser("seal")))
     p = conversing(opening(conv.add_parser("open")))
+    p.add_argument("--member", type=hexa(47), action="append",
+                   help="P of a member; without: anybody")
     p.add_argument("--no-notes", action="store_true",
                    help="without the channel's own key")
 
