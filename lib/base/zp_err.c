@@ -67,6 +67,10 @@ zp_err_text(enum zp_err err)
 		return "an invalid point";
 	case ZP_ERR_SUM:
 		return "the mixes do not cancel";
+	case ZP_ERR_EQUAL:
+		return "two equal shares";
+	case ZP_ERR_NEUTRAL:
+		return "the shares and mixes give no secret";
 	case ZP_ERR_TAG:
 		return "a wrong confirmation tag";
 	case ZP_ERR_TIMEOUT:
@@ -110,6 +114,8 @@ zp_err_status(enum zp_err err)
 		return ZP_EXIT_KEY;
 	case ZP_ERR_POINT:
 	case ZP_ERR_SUM:
+	case ZP_ERR_EQUAL:
+	case ZP_ERR_NEUTRAL:
 	case ZP_ERR_TAG:
 	case ZP_ERR_TIMEOUT:
 	case ZP_ERR_LATE:

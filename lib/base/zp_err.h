@@ -40,6 +40,8 @@ enum zp_err {
 	/* handshake */
 	ZP_ERR_POINT, /* a point that does not decode, or is neutral */
 	ZP_ERR_SUM, /* the mixes do not sum to neutral */
+	ZP_ERR_EQUAL, /* two shares are equal */
+	ZP_ERR_NEUTRAL, /* the common secret is the neutral element */
 	ZP_ERR_TAG, /* a confirmation tag is wrong */
 	ZP_ERR_TIMEOUT, /* not in time */
 	ZP_ERR_LATE, /* the conversation was made without us */
