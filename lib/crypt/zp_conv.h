@@ -1,9 +1,8 @@
 #ifndef ZP_CONV_H
 #define ZP_CONV_H
 
+#include <stddef.h>
 #include <stdint.h>
-
-#include "base/zp_err.h"
 
 #define ZP_CONV_ISK_LEN 64 /* SHA-512, draft-irtf-cfrg-cpace */
 #define ZP_CONV_KEY_LEN 32
@@ -30,10 +29,10 @@ struct zp_conv {
  *	prk = BLAKE2b-256(key = ISK, personal "zpinc1-isk", view id)
  *	subkeys 1 to 4 of prk under "zpinc1c_": record key, confirm key,
  *	conversation id, safety number
- * `out` and `confirm` must lie in secret memory.  The ISK is wiped, prk is
- * never kept.  Fails with ZP_ERR_MEMORY alone; the ISK is wiped then too.
+ * `isk`, `out` and `confirm` must lie in secret memory.  prk takes the place
+ * of the ISK, and both are wiped.
  */
-ZP_CHECKED enum zp_err
+void
 zp_conv_derive(uint8_t isk[static ZP_CONV_ISK_LEN],
     const uint8_t view[static ZP_CONV_VIEW_LEN], struct zp_conv *out,
     uint8_t confirm[static ZP_CONV_KEY_LEN]);

@@ -84,8 +84,9 @@ struct zp_group_setup {
  * nothing.  After any other failure the run is dead: what secrets it had are
  * wiped, and only bad() and free() are of use.
  *
- * y is wiped by key(), K, ISK and prk within key(), the confirm key and the
- * conversation by free() and (in the run's copy) by conv().
+ * Of the secrets the generator lasts until the end of start(), y until key(),
+ * K, ISK and prk within key(), the confirm key and the run's copy of the
+ * conversation until free().
  */
 struct zp_group_run; /* each table has its own */
 
@@ -94,12 +95,13 @@ struct zp_group_ops {
 	 * `random` is ZP_GROUP_RANDOM_LEN fresh random bytes, used for this
 	 * run alone and wiped here, whatever the result.  The same bytes and
 	 * setup give the same run.  ZP_ERR_MEMORY; ZP_ERR_USAGE if the setup
-	 * is out of order or size.  On success *run is the caller's until
-	 * free().
+	 * is out of order or size; ZP_ERR_NEUTRAL if the bytes are no
+	 * scalar (all zero, for instance).  On success *run is the caller's
+	 * until free().
 	 */
 	enum zp_err (*start)(const struct zp_group_setup *setup,
 	    uint8_t random[static ZP_GROUP_RANDOM_LEN],
-	    struct zp_group_run **run);
+	    struct zp_group_run **run) ZP_CHECKED;
 
 	/* Own share, own mix: copied out; false if there is none yet. */
 	bool (*own_share)(const struct zp_group_run *run,
@@ -113,25 +115,25 @@ struct zp_group_ops {
 	 * member ZP_ERR_EXISTS: the first stays, the run goes on.
 	 */
 	enum zp_err (*put_share)(struct zp_group_run *run, size_t i,
-	    const uint8_t z[static ZP_GROUP_ELEMENT_LEN]);
+	    const uint8_t z[static ZP_GROUP_ELEMENT_LEN]) ZP_CHECKED;
 	enum zp_err (*put_mix)(struct zp_group_run *run, size_t i,
-	    const uint8_t x[static ZP_GROUP_ELEMENT_LEN]);
+	    const uint8_t x[static ZP_GROUP_ELEMENT_LEN]) ZP_CHECKED;
 
 	/*
 	 * ZP_ERR_POINT: a share does not decode or is neutral; bad() says
 	 * whose.  ZP_ERR_EQUAL: two shares are equal, nobody can be blamed.
 	 */
-	enum zp_err (*check)(struct zp_group_run *run);
+	enum zp_err (*check)(struct zp_group_run *run) ZP_CHECKED;
 
 	/* Makes own X, for own_mix(). */
-	enum zp_err (*mix)(struct zp_group_run *run);
+	enum zp_err (*mix)(struct zp_group_run *run) ZP_CHECKED;
 
 	/*
 	 * ZP_ERR_POINT: a mix does not decode or is neutral; bad() says
 	 * whose.  ZP_ERR_SUM: the mixes do not sum to neutral.
 	 * ZP_ERR_NEUTRAL: K is.  For the last two nobody can be blamed.
 	 */
-	enum zp_err (*key)(struct zp_group_run *run);
+	enum zp_err (*key)(struct zp_group_run *run) ZP_CHECKED;
 
 	/*
 	 * After ZP_ERR_POINT: whether member i sent what is no point.  It may
@@ -141,14 +143,14 @@ struct zp_group_ops {
 
 	/* Own confirmation tag, after key(). */
 	enum zp_err (*tag)(const struct zp_group_run *run,
-	    uint8_t tag[static ZP_GROUP_TAG_LEN]);
+	    uint8_t tag[static ZP_GROUP_TAG_LEN]) ZP_CHECKED;
 
 	/*
 	 * ZP_ERR_TAG: member i's tag is wrong; who lied cannot be told.  The
 	 * run lives, so that others' tags can still be looked at.
 	 */
 	enum zp_err (*verify)(struct zp_group_run *run, size_t i,
-	    const uint8_t tag[static ZP_GROUP_TAG_LEN]);
+	    const uint8_t tag[static ZP_GROUP_TAG_LEN]) ZP_CHECKED;
 
 	/*
 	 * The conversation, written to `out`, which lies in secret memory.
@@ -157,7 +159,7 @@ struct zp_group_ops {
 	 * other member it must not be used for sealing.
 	 */
 	enum zp_err (*conv)(
-	    const struct zp_group_run *run, struct zp_conv *out);
+	    const struct zp_group_run *run, struct zp_conv *out) ZP_CHECKED;
 
 	/* Every other member's tag was verified. */
 	bool (*confirmed)(const struct zp_group_run *run);
