@@ -99,9 +99,9 @@ struct zp_group_ops {
 	 * scalar (all zero, for instance).  On success *run is the caller's
 	 * until free().
 	 */
-	enum zp_err (*start)(const struct zp_group_setup *setup,
+	ZP_CHECKED enum zp_err (*start)(const struct zp_group_setup *setup,
 	    uint8_t random[static ZP_GROUP_RANDOM_LEN],
-	    struct zp_group_run **run) ZP_CHECKED;
+	    struct zp_group_run **run);
 
 	/* Own share, own mix: copied out; false if there is none yet. */
 	bool (*own_share)(const struct zp_group_run *run,
@@ -114,26 +114,26 @@ struct zp_group_ops {
 	 * ourselves.  The same value again is ZP_OK, another one for the same
 	 * member ZP_ERR_EXISTS: the first stays, the run goes on.
 	 */
-	enum zp_err (*put_share)(struct zp_group_run *run, size_t i,
-	    const uint8_t z[static ZP_GROUP_ELEMENT_LEN]) ZP_CHECKED;
-	enum zp_err (*put_mix)(struct zp_group_run *run, size_t i,
-	    const uint8_t x[static ZP_GROUP_ELEMENT_LEN]) ZP_CHECKED;
+	ZP_CHECKED enum zp_err (*put_share)(struct zp_group_run *run, size_t i,
+	    const uint8_t z[static ZP_GROUP_ELEMENT_LEN]);
+	ZP_CHECKED enum zp_err (*put_mix)(struct zp_group_run *run, size_t i,
+	    const uint8_t x[static ZP_GROUP_ELEMENT_LEN]);
 
 	/*
 	 * ZP_ERR_POINT: a share does not decode or is neutral; bad() says
 	 * whose.  ZP_ERR_EQUAL: two shares are equal, nobody can be blamed.
 	 */
-	enum zp_err (*check)(struct zp_group_run *run) ZP_CHECKED;
+	ZP_CHECKED enum zp_err (*check)(struct zp_group_run *run);
 
 	/* Makes own X, for own_mix(). */
-	enum zp_err (*mix)(struct zp_group_run *run) ZP_CHECKED;
+	ZP_CHECKED enum zp_err (*mix)(struct zp_group_run *run);
 
 	/*
 	 * ZP_ERR_POINT: a mix does not decode or is neutral; bad() says
 	 * whose.  ZP_ERR_SUM: the mixes do not sum to neutral.
 	 * ZP_ERR_NEUTRAL: K is.  For the last two nobody can be blamed.
 	 */
-	enum zp_err (*key)(struct zp_group_run *run) ZP_CHECKED;
+	ZP_CHECKED enum zp_err (*key)(struct zp_group_run *run);
 
 	/*
 	 * After ZP_ERR_POINT: whether member i sent what is no point.  It may
@@ -142,15 +142,15 @@ struct zp_group_ops {
 	bool (*bad)(const struct zp_group_run *run, size_t i);
 
 	/* Own confirmation tag, after key(). */
-	enum zp_err (*tag)(const struct zp_group_run *run,
-	    uint8_t tag[static ZP_GROUP_TAG_LEN]) ZP_CHECKED;
+	ZP_CHECKED enum zp_err (*tag)(const struct zp_group_run *run,
+	    uint8_t tag[static ZP_GROUP_TAG_LEN]);
 
 	/*
 	 * ZP_ERR_TAG: member i's tag is wrong; who lied cannot be told.  The
 	 * run lives, so that others' tags can still be looked at.
 	 */
-	enum zp_err (*verify)(struct zp_group_run *run, size_t i,
-	    const uint8_t tag[static ZP_GROUP_TAG_LEN]) ZP_CHECKED;
+	ZP_CHECKED enum zp_err (*verify)(struct zp_group_run *run, size_t i,
+	    const uint8_t tag[static ZP_GROUP_TAG_LEN]);
 
 	/*
 	 * The conversation, written to `out`, which lies in secret memory.
@@ -158,8 +158,8 @@ struct zp_group_ops {
 	 * has our tag before we have theirs; until verify() held for every
 	 * other member it must not be used for sealing.
 	 */
-	enum zp_err (*conv)(
-	    const struct zp_group_run *run, struct zp_conv *out) ZP_CHECKED;
+	ZP_CHECKED enum zp_err (*conv)(
+	    const struct zp_group_run *run, struct zp_conv *out);
 
 	/* Every other member's tag was verified. */
 	bool (*confirmed)(const struct zp_group_run *run);
