@@ -1,6 +1,5 @@
 #include "crypt/zp_cpace.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 size_t
@@ -59,12 +58,27 @@ zp_cpace_generator_end(crypto_hash_sha512_state *h, const void *sid,
 	crypto_core_ristretto255_from_hash(g, hash);
 }
 
+bool
+zp_cpace_plausible(const uint8_t e[static ZP_CPACE_ELEMENT_LEN])
+{
+	return e[ZP_CPACE_ELEMENT_LEN - 1] < 0x80 &&
+	    !sodium_is_zero(e, ZP_CPACE_ELEMENT_LEN);
+}
+
+bool
+zp_cpace_valid(const uint8_t e[static ZP_CPACE_ELEMENT_LEN])
+{
+	return zp_cpace_plausible(e) &&
+	    crypto_core_ristretto255_is_valid_point(e) == 1;
+}
+
 enum zp_err
 zp_cpace_mult(uint8_t out[static ZP_CPACE_ELEMENT_LEN],
     const uint8_t s[static ZP_CPACE_SCALAR_LEN],
     const uint8_t x[static ZP_CPACE_ELEMENT_LEN])
 {
-	if (crypto_scalarmult_ristretto255(out, s, x) != 0)
+	if (!zp_cpace_plausible(x) ||
+	    crypto_scalarmult_ristretto255(out, s, x) != 0)
 		return ZP_ERR_POINT;
 	return ZP_OK;
 }

@@ -1,6 +1,7 @@
 #ifndef ZP_CPACE_H
 #define ZP_CPACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +50,20 @@ void
 zp_cpace_generator_end(crypto_hash_sha512_state *h, const void *sid,
     size_t sid_len, uint8_t hash[static ZP_CPACE_HASH_LEN],
     uint8_t g[static ZP_CPACE_ELEMENT_LEN]);
+
+/*
+ * Whether an encoding can be that of an element other than the neutral one,
+ * as far as this is to be seen without decoding.  To be asked before any of
+ * libsodium's functions: they take the neutral element, and until 1.0.18
+ * they ignore the highest bit, against RFC 9496 (4.3.1), so that every
+ * element, the neutral one too, would have a second encoding.
+ */
+bool
+zp_cpace_plausible(const uint8_t e[static ZP_CPACE_ELEMENT_LEN]);
+
+/* Whether it is one: costs a decoding. */
+bool
+zp_cpace_valid(const uint8_t e[static ZP_CPACE_ELEMENT_LEN]);
 
 /*
  * scalar_mult_vfy(): out = s X.  ZP_ERR_POINT if X does not decode or the

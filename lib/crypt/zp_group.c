@@ -264,14 +264,6 @@ group_put_mix(struct zp_group_run *run, size_t i,
 	return put(run->slot[i].x, &run->slot[i].has_x, x);
 }
 
-/* Not the neutral element, which libsodium takes for a valid point. */
-static bool
-point_good(const uint8_t e[static ZP_GROUP_ELEMENT_LEN])
-{
-	return !sodium_is_zero(e, ZP_GROUP_ELEMENT_LEN) &&
-	    crypto_core_ristretto255_is_valid_point(e) == 1;
-}
-
 static int
 share_order(const void *a, const void *b)
 {
@@ -290,7 +282,7 @@ group_check(struct zp_group_run *run)
 		if (!run->slot[i].has_z)
 			return ZP_ERR_USAGE;
 	for (size_t i = 0; i < run->n; i++) {
-		run->slot[i].bad = !point_good(run->slot[i].z);
+		run->slot[i].bad = !zp_cpace_valid(run->slot[i].z);
 		good = good && !run->slot[i].bad;
 		run->order[i] = run->slot[i].z;
 	}
@@ -336,7 +328,7 @@ static enum zp_err
 bad_mixes(struct zp_group_run *run)
 {
 	for (size_t i = 0; i < run->n; i++)
-		run->slot[i].bad = !point_good(run->slot[i].x);
+		run->slot[i].bad = !zp_cpace_valid(run->slot[i].x);
 	return dead(run, ZP_ERR_POINT);
 }
 
@@ -359,7 +351,7 @@ sum_mixes(struct zp_group_run *run, uint8_t total[static ZP_GROUP_ELEMENT_LEN])
 	for (size_t k = 1; k < n; k++) {
 		const uint8_t *x = after(run, k)->x;
 
-		if (sodium_is_zero(x, ZP_GROUP_ELEMENT_LEN) ||
+		if (!zp_cpace_plausible(x) ||
 		    crypto_core_ristretto255_add(sum, sum, x) != 0)
 			return bad_mixes(run);
 		if (k < n - 1 &&

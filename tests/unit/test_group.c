@@ -36,6 +36,20 @@ static const uint8_t no_point[LEN] = {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
     0x7f};
 
+/* Encodings with the highest bit set, which libsodium 1.0.18 ignores. */
+static const uint8_t high_neutral[LEN] = {[LEN - 1] = 0x80};
+
+static void
+high_share(uint8_t e[LEN])
+{
+	/* The generator of RFC 9496, appendix A.1 */
+	uint8_t one[LEN] = {1};
+
+	if (crypto_scalarmult_ristretto255_base(e, one) != 0)
+		exit(1);
+	e[LEN - 1] |= 0x80;
+}
+
 static void
 need(bool good)
 {
@@ -429,8 +443,13 @@ static void
 test_bad_shares(void)
 {
 	struct world w;
-	uint8_t noncanonical[LEN], negative[LEN] = {1};
+	uint8_t noncanonical[LEN], negative[LEN] = {1}, high[LEN];
 
+	high_share(high);
+	spoil_share(0, high, ZP_ERR_POINT, 1,
+	    "a share with the highest bit set names its sender");
+	spoil_share(3, high_neutral, ZP_ERR_POINT, 1,
+	    "so does the neutral element in such a guise");
 	memset(noncanonical, 0xff, LEN);
 	spoil_share(3, no_point, ZP_ERR_POINT, 1,
 	    "a share that is no point names its sender");
@@ -499,17 +518,22 @@ static void
 test_bad_mixes(void)
 {
 	struct world other;
-	bool point = true, neutral = true, sum = true;
+	bool point = true, neutral = true, sum = true, high = true;
+	uint8_t element[LEN];
 
+	high_share(element);
 	world_make(&other, 4);
 	elements(&other);
 	for (size_t who = 0; who < 6; who++) {
 		point = spoil_mix(6, who, no_point, ZP_ERR_POINT) && point;
 		neutral = spoil_mix(6, who, zero, ZP_ERR_POINT) && neutral;
+		high = spoil_mix(6, who, high_neutral, ZP_ERR_POINT) &&
+		    spoil_mix(6, who, element, ZP_ERR_POINT) && high;
 		sum = spoil_mix(6, who, other.m[1].x, ZP_ERR_SUM) && sum;
 	}
 	OK(point, "a mix that is no point names its sender to everyone");
 	OK(neutral, "a neutral mix names its sender to everyone");
+	OK(high, "a mix with the highest bit set names its sender");
 	OK(sum, "a wrong mix gives no key to anyone");
 	OK(spoil_mix(3, 1, no_point, ZP_ERR_POINT) &&
 		spoil_mix(3, 1, other.m[1].x, ZP_ERR_SUM),
