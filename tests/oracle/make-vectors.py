@@ -891,6 +891,63 @@ def groups():
     return f
 
 
+def group_sizes():
+    f = File("Groups of every size from 3 to 64.  All is drawn from the seed:\n"
+             "h(i, c) = BLAKE2b-512(seed || u16 i || c).  Channel: msgkey is\n"
+             "the first 32 bytes of h(65535, a), RP the first 47 of\n"
+             "h(65535, b).  Members: P || sid the first 63 of h(i, a), idkey\n"
+             "and gen the first 36 of h(i, b); they are put in order, then\n"
+             "member i there has y = h(i, c) modulo the order, little-endian.\n"
+             "digest: BLAKE2b-256 of all Z, all X.  tags: of the first and the\n"
+             "last member.  Computed from discrete logarithms, so not by any\n"
+             "member's formula.", "n")
+    for n in range(3, 65):
+        seed = Stream(f"sizes {n}").draw(32)
+
+        def h(i, c):
+            return hashlib.blake2b(seed + i.to_bytes(2, "big") + c).digest()
+
+        msgkey, rp = h(65535, b"a")[:32], h(65535, b"b")[:47]
+        members = []
+        for i in range(n):
+            a, b = h(i, b"a"), h(i, b"b")
+            members.append(Member(a[:47], a[47:63], b[:32],
+                                  int.from_bytes(b[32:36], "big")))
+        run = zpinc.Run(rp, msgkey, members)
+        y = [int.from_bytes(h(i, b"c"), "little") for i in range(n)]
+        times = multiples(run.g)
+        zs = [r255.encode(times(v)) for v in y]
+        xs = [r255.encode(times(y[i] * (y[(i + 1) % n] - y[i - 1])))
+              for i in range(n)]
+        k = r255.encode(times(sum(y[i] * y[i - 1] for i in range(n))))
+        transcript = run.transcript(zs, xs)
+        conv = Conversation(run.isk(k, transcript), run.view)
+        tags = [run.tag(i, conv.confirm, transcript) for i in (0, n - 1)]
+        f.case(f"{n} members", n=n, seed=seed, view=run.view,
+               digest=hashlib.blake2b(b"".join(zs + xs),
+                                      digest_size=32).digest(),
+               tags=b"".join(tags), record_key=conv.record_key, id=conv.id)
+    return f
+
+
+def multiples(base):
+    """Scalar multiplication with a table: 16 multiples of each 16^i base."""
+    table = []
+    for _ in range(64):
+        row = [r255.NEUTRAL]
+        for _ in range(16):
+            row.append(r255.add(row[-1], base))
+        table.append(row)
+        base = row[16]
+
+    def times(s):
+        out, s = r255.NEUTRAL, s % r255.ORDER
+        for row in table:
+            out, s = r255.add(out, row[s & 15]), s >> 4
+        return out
+    return times
+
+
 def groups_refused():
     f = File("Shares and mixes of others that a member must not take.  The\n"
              "member at index self has y; Z and X are what everybody sent,\n"
@@ -1044,6 +1101,7 @@ FILES = {
     "padme": padme, "part-sizes": part_sizes, "records": records,
     "bodies": bodies, "records-refused": refused, "lines": lines,
     "hellos": hellos, "views": views, "groups": groups,
+    "groups-sizes": group_sizes,
     "groups-refused": groups_refused, "conversations": conversations,
     "safety": safety,
 }
