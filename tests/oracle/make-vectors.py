@@ -582,6 +582,12 @@ def refused():
     add("kind 0", "skip", r.maker(), "none", kind=0)
     add("kind 4", "skip", r.maker(), "none", kind=4)
     add("kind 255, signed", "skip", r.maker(signed=True), "none", kind=255)
+    add("an unknown kind with an unknown flag: the header is every kind's",
+        "refused", r.maker(), "flag", kind=4)
+    add("an unknown kind with a wrong signature", "refused",
+        r.maker(signed=True), "sig-flip", kind=4)
+    add("an unknown kind under a conversation's key", "skip",
+        r.maker(conv=True), "none", kind=4, conv=True)
     add("a message under the channel's key", "refused", r.maker(), "none",
         MESSAGE, body=first(1))
     add("a note under a conversation's key", "refused", r.maker(conv=True),

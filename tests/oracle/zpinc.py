@@ -42,6 +42,10 @@ class Refused(Exception):
     """Something read is not what the formats allow; str() says why."""
 
 
+class BadBody(Refused):
+    """The record is good, and what it says of its body is not."""
+
+
 # ---- primitives ---------------------------------------------------------
 
 
@@ -432,6 +436,7 @@ class Reader:
                 self.payload(got, rp, p, keyid, conv, data)
             except Refused as e:
                 got["verdict"], got["reason"] = "refused", str(e)
+                got["bad_body"] = isinstance(e, BadBody)
             return got
         return {"verdict": "noise", "reason": "no key fits"}
 
@@ -450,16 +455,14 @@ class Reader:
             ">BBHI16sQQ", head)
         got.update(kind=kind, flags=flags, part=part, sid=sid.hex(),
                    seq=seq, time=ms)
-        if kind not in (NOTE, MESSAGE, HELLO):
-            got["verdict"], got["reason"] = "skip", "an unknown kind"
-            return
         if flags & ~(LAST | SIGNED):
             raise Refused("an unknown flag")
         if zero:
             raise Refused("reserved bytes that are not zero")
-        if (kind == HELLO) != got["live"]:
+        known = kind in (NOTE, MESSAGE, HELLO)
+        if known and (kind == HELLO) != got["live"]:
             raise Refused("a kind that does not belong on this topic")
-        if (kind == MESSAGE) != conv:
+        if known and (kind == MESSAGE) != conv:
             raise Refused("a kind that does not belong under this key")
         body = data[HEADER:]
         got["idkey"] = ""
@@ -472,16 +475,21 @@ class Reader:
                     rp, p, keyid, idkey, head, body), sig):
                 raise Refused("the signature is wrong")
         got["body"] = body
+        if not known:
+            got["verdict"], got["reason"] = "skip", "an unknown kind"
         if kind == HELLO:
             if part or not flags & LAST:
-                raise Refused("a hello in parts")
-            got["hello"] = parse_hello(body)
+                raise BadBody("a hello in parts")
+            try:
+                got["hello"] = parse_hello(body)
+            except Refused as e:
+                raise BadBody(str(e)) from None
         if kind == MESSAGE and part == 0:
             if len(body) < 8:
-                raise Refused("a message without its first number")
+                raise BadBody("a message without its first number")
             got["first"] = int.from_bytes(body[:8], "big")
             if got["first"] > seq:
-                raise Refused("a message before its session's first")
+                raise BadBody("a message before its session's first")
 
 
 class Joiner:
@@ -762,7 +770,7 @@ class Maker:
 
     def data(self, head, body):
         """What comes before the padding."""
-        if head[1] & SIGNED:
+        if head[1] & SIGNED and self.seed:
             idkey = ed25519_public(self.seed)
             body += idkey + ed25519_sign(self.seed, signed_bytes(
                 self.rp, self.p, self.keyid, idkey, head, body))
@@ -872,6 +880,7 @@ class Maker:
         and signature."""
         if not self.seed:
             raise Refused("this mutation needs an identity")
+        head = head[:1] + bytes([head[1] | SIGNED]) + head[2:]
         data = self.data(head, body)
         idkey, sig = change(data[-96:-64], data[-64:])
         return self.line(self.seal(pad(data[:-96] + idkey + sig)))
@@ -888,8 +897,8 @@ class Maker:
         ).to_bytes(32, "little")))
 
     def m_sig_other_key(self, head, body):
-        other = ed25519_public(blake2b(32, "other", self.seed))
-        return self.signed(head, body, lambda k, s: (other, s))
+        return self.signed(head, body, lambda k, s: (ed25519_public(
+            blake2b(32, "other", self.seed)), s))
 
     def m_sig_small_order(self, head, body):
         """idkey and R neutral, S = 0: right for every text wherever the
