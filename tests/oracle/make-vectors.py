@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Writes the vectors of Zpinc's own formats, made by the oracle.
 
-make-vectors.py DIR          write them to DIR
-make-vectors.py --check DIR  compare DIR with what would be written; exit 1
-                             if a file differs
+make-vectors.py DIR [NAME...]          write them (all, or these) to DIR
+make-vectors.py --check DIR [NAME...]  compare DIR with what would be
+                                       written; exit 1 if a file differs
 
 Deterministic: everything random is drawn from a named stream.
 """
@@ -1114,14 +1114,16 @@ FILES = {
 
 
 def main():
-    check = sys.argv[1:2] == ["--check"]
-    if len(sys.argv) != 2 + check:
+    args = sys.argv[1:]
+    check = args[:1] == ["--check"]
+    args = args[check:]
+    if not args or set(args[1:]) - set(FILES):
         print(__doc__, file=sys.stderr)
         return 2
     status = 0
-    for name, make in FILES.items():
-        path = os.path.join(sys.argv[-1], name + ".txt")
-        text = make().out
+    for name in args[1:] or FILES:
+        path = os.path.join(args[0], name + ".txt")
+        text = FILES[name]().out
         if not check:
             with open(path, "w") as f:
                 f.write(text)

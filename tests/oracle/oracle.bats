@@ -126,7 +126,11 @@ read_() {
 
 @test "vectors that were changed by hand are noticed" {
 	cp -r "$ZP_ROOT/tests/vectors" v
+	make_vectors() {
+		/usr/bin/python3 "$ZP_ROOT/tests/oracle/make-vectors.py" "$@"
+	}
+	run -0 make_vectors --check v names safety
 	sed -i '0,/verdict = refused/s//verdict = ok/' v/names.txt
-	run -1 /usr/bin/python3 "$ZP_ROOT/tests/oracle/make-vectors.py" --check v
+	run -1 make_vectors --check v names safety
 	[ "$output" = "v/names.txt differs from what the oracle makes" ]
 }
