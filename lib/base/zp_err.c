@@ -24,6 +24,8 @@ zp_err_text(enum zp_err err)
 		return "not found";
 	case ZP_ERR_MODE:
 		return "others may read or write it";
+	case ZP_ERR_KEY:
+		return "no usable key";
 	case ZP_ERR_NAME:
 		return "a name must be 1 to 31 bytes of UTF-8 without "
 		       "control characters";
@@ -103,6 +105,7 @@ zp_err_status(enum zp_err err)
 	case ZP_ERR_PASSWORD:
 		return ZP_EXIT_USAGE;
 	case ZP_ERR_MODE:
+	case ZP_ERR_KEY:
 	case ZP_ERR_FORMAT:
 	case ZP_ERR_CORRUPT:
 	case ZP_ERR_VERSION:

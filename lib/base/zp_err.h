@@ -15,6 +15,7 @@ enum zp_err {
 	ZP_ERR_EXISTS, /* the file is there already */
 	ZP_ERR_NOT_FOUND, /* no such file or entry */
 	ZP_ERR_MODE, /* others may read a file that must be private */
+	ZP_ERR_KEY, /* no usable key, identity or trust file */
 	ZP_ERR_NAME, /* uid or channel name not 1 to 31 bytes of text */
 	ZP_ERR_PASSWORD, /* passphrase empty, too long or not repeated */
 	ZP_ERR_TOO_LONG, /* longer than the format allows */

@@ -260,7 +260,7 @@ open_with(struct zp_opener *o, struct key *key, struct sender *s, size_t len,
 	len -= ZP_ENC_OVERHEAD;
 	if (crypto_secretbox_open_detached(
 		box, box, tag, len, o->raw, o->commit.out) != 0)
-		return ZP_ERR_FORGED;
+		return ZP_ERR_CORRUPT;
 	if (!s->known) {
 		err = zp_pseudo_open(s->uid, o->amac, o->aenc, s->p);
 		if (err)

@@ -51,11 +51,13 @@ struct zp_opened {
 };
 
 /*
- * Opens a record.  ZP_ERR_NOT_OURS: of another channel or suite, or no key
- * in hand fits; noise, since anybody can write it.  Authentic under a key
- * in hand but refused: ZP_ERR_FORGED (does not decrypt, sender's name not a
- * name, or not a member), ZP_ERR_FORMAT (payload, or a kind that does not
- * belong under this key or topic), ZP_ERR_SIGNATURE.  ZP_ERR_MEMORY.
+ * Opens a record.  Noise, since anybody can write it: ZP_ERR_NOT_OURS (of
+ * another channel or suite, or no key in hand fits), ZP_ERR_CORRUPT (was made
+ * with a key in hand, and its box was changed since, or the line is torn:
+ * look for another record in it).  Authentic under a key in hand but refused:
+ * ZP_ERR_FORGED (sender's name not a name, or not a member), ZP_ERR_FORMAT
+ * (payload, or a kind that does not belong under this key or topic),
+ * ZP_ERR_SIGNATURE.  ZP_ERR_MEMORY.
  * An unknown kind is opened; the caller skips it.
  */
 ZP_CHECKED enum zp_err

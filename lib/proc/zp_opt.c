@@ -178,7 +178,7 @@ zp_opt_duration(const char *s, uint64_t *ms)
 }
 
 /* A line in one write, so that several processes' lines do not mix. */
-static void
+__attribute__((format(printf, 2, 0))) static void
 put_line(const char *head, const char *format, va_list ap)
 {
 	char line[1024];

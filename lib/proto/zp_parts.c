@@ -231,7 +231,9 @@ add_to(struct zp_parts *ps, struct entry *e, const struct zp_body *b,
 		give_up(ps, e, ZP_ERR_FORMAT);
 		return ZP_ERR_FORMAT;
 	}
-	if (e->bytes + p->body_len > ZP_PARTS_BODY_MAX + 8 ||
+	/* `first` is no part of the body. */
+	size_t lead = p->kind == ZP_KIND_MESSAGE ? 8 : 0;
+	if (e->bytes + p->body_len > ZP_PARTS_BODY_MAX + lead ||
 	    e->count >= ZP_PARTS_COUNT_MAX) {
 		give_up(ps, e, ps->stream ? ZP_ERR_CUT : ZP_ERR_TOO_LONG);
 		return ZP_OK;

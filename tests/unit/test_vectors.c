@@ -260,7 +260,7 @@ fits(const char *verdict, enum zp_err err, const struct zp_opened *opened)
 	if (!strcmp(verdict, "none"))
 		return err == ZP_ERR_NOT_FOUND || err == ZP_ERR_NOT_OURS;
 	if (!strcmp(verdict, "broken"))
-		return err == ZP_ERR_FORGED || err == ZP_ERR_NOT_OURS;
+		return err == ZP_ERR_CORRUPT;
 	return err == ZP_ERR_NOT_OURS;
 }
 
