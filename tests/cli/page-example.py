@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The worked examples of the manual, checked by the second implementation.
 
-    page-example.py check PAGE...     recomputes every value of the examples
+    page-example.py check PAGE...     recomputes every value of all examples
     page-example.py get PAGE EXAMPLE NAME
                                       prints one value (text for records)
     page-example.py update PAGE       writes the examples into the page anew,
@@ -16,7 +16,7 @@ import re
 import sys
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.environ.get("ZP_ORACLE") or os.path.join(
+sys.path.insert(0, os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "oracle"))
 
 import ristretto as r255
@@ -292,8 +292,10 @@ def examples(page):
 
 def check(pages):
     bad, values = 0, 0
+    left = set(COMPUTE)
     for page in pages:
         for name, texts in examples(page).items():
+            left.discard(name)
             e = {k: parsed(k, v) for k, v in texts.items()}
             want = dict(COMPUTE[name](e))
             missing = want.keys() - e.keys()
@@ -310,8 +312,10 @@ def check(pages):
                           file=sys.stderr)
                     bad += 1
             bad += len(missing)
+    for name in sorted(left):
+        print(f"example {name} is missing", file=sys.stderr)
     print(f"{values} values, {bad} wrong")
-    return 1 if bad or not values else 0
+    return 1 if bad or left else 0
 
 
 def main(argv):
