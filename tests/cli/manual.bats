@@ -10,6 +10,7 @@ bats_require_minimum_version 1.5.0
 
 @test "every page fits into 80 columns" {
 	for page in "$ZP_ROOT"/man/*.[157]; do
+		[ -r "$page" ]
 		mandoc -Tascii "$page" | col -b | expand |
 			awk -v p="$page" 'length > 80 { print p ": " $0; bad = 1 }
 				END { exit bad }'
