@@ -31,6 +31,7 @@ body() {
 
 # A key file from what the page says of password, channel and work factor.
 page_key() {
+	[ -e "$ZP_ROOT/cmd/zpinc-open.c" ] || skip "no zpinc-open in this tree"
 	value note password >pass
 	zpinc-key new -c "$(value note channel)" --passfile pass \
 		--work "$(value note work)" -o page.key
@@ -69,6 +70,34 @@ page_key() {
 		--id "$(value message 'conversation id')" >out
 	[ "$(jq -r '"\(.verdict) \(.uid) \(.seq) \(.first)"' out)" = \
 		"ok bob 7 7" ]
+}
+
+@test "the library opens the page's records, each under its own key" {
+	{
+		value note amac
+		value note aenc
+		value note msgkey
+		example get "$PROTOCOL" pair "record key"
+		example get "$PROTOCOL" pair "conversation id"
+		example get "$PROTOCOL" pair "alice P"
+		example get "$PROTOCOL" pair "bob P"
+	} | tr -d '\n' >keys
+	{
+		cat keys
+		echo
+		for e in note signed message; do
+			value $e record | tr -d '\n' | od -An -v -tx1 | tr -d ' \n'
+			echo
+		done
+	} >lines
+	run -0 "$ZP_BUILD/tests/oracle/verdict" <lines
+	alice=$(printf alice | od -An -tx1 | tr -d ' ')
+	bob=$(printf bob | od -An -tx1 | tr -d ' ')
+	sid=$(value note sid)
+	[[ "${lines[0]}" == " $alice:0:1:1:0:$sid:0:$(value note time)::"* ]]
+	[[ "${lines[1]}" == " $alice:0:1:3:0:$sid:1:$(value signed time):$(
+		value signed idkey):"* ]]
+	[[ "${lines[2]}" == " $bob:0:2:1:0:$(value message sid):7:"* ]]
 }
 
 @test "the page's password gives the page's two topics" {
