@@ -19,6 +19,8 @@
  */
 
 #define ZP_CONVFILE_MEMBERS 1024
+/* Characters of the file, at most. */
+#define ZP_CONVFILE_TEXT_MAX(n) (1024 + 320 * (n))
 
 struct zp_convfile_member {
 	uint8_t p[ZP_PSEUDONYM_LEN];
@@ -55,7 +57,7 @@ ZP_CHECKED enum zp_err
 zp_convfile_load(
     struct zp_convfile **c, const char *path, struct zp_fault *fault);
 
-/* The same from text in memory (NUL behind). */
+/* The same from text in memory. */
 ZP_CHECKED enum zp_err
 zp_convfile_parse(struct zp_convfile **c, const char *text, size_t len,
     struct zp_fault *fault);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/zp_cursor.h"
 #include "base/zp_err.h"
 #include "crypt/zp_identity.h"
 #include "crypt/zp_key.h"
@@ -12,6 +13,9 @@
 #include "store/zp_suite.h"
 
 /* Key and identity files, zpinc-key(5): text, private, bounded. */
+
+/* The longest file that is read: a conversation of 1,024 members. */
+#define ZP_KEYFILE_MAX (512 * 1024)
 
 enum zp_keyfile_kind {
 	ZP_KEYFILE_CHANNEL, /* zpinc-key new: opens notes and hellos */
@@ -34,6 +38,11 @@ struct zp_keyfile {
 ZP_CHECKED enum zp_err
 zp_keyfile_load(
     struct zp_keyfile **kf, const char *path, struct zp_fault *fault);
+
+/* The same from text in memory. */
+ZP_CHECKED enum zp_err
+zp_keyfile_parse(struct zp_keyfile **kf, const char *text, size_t len,
+    struct zp_fault *fault);
 void
 zp_keyfile_free(struct zp_keyfile *kf);
 
@@ -46,6 +55,10 @@ ZP_CHECKED enum zp_err
 zp_keyfile_save(
     const struct zp_key *key, const char *path, enum zp_file_how how);
 
+/* The file's text into the caller's (secret) memory, at most 512 bytes. */
+void
+zp_keyfile_write(struct zp_writer *w, const struct zp_key *key);
+
 /*
  * A channel key as one line of text, for a QR code or a password manager:
  * "zpkey1." and base64url of
@@ -56,8 +69,8 @@ zp_keyfile_save(
  */
 #define ZP_KEYFILE_EXPORT_MAX 128
 
-/* Writes the line, NUL ended, no newline; `line` should be secret memory. */
-void
+/* Writes it, NUL ended, no newline; `line` lies in secret memory. */
+ZP_CHECKED enum zp_err
 zp_keyfile_export(
     const struct zp_key *key, char line[static ZP_KEYFILE_EXPORT_MAX]);
 
@@ -72,6 +85,9 @@ zp_keyfile_import(struct zp_key **key, const char *line, size_t len);
 ZP_CHECKED enum zp_err
 zp_idfile_load(
     struct zp_identity **id, const char *path, struct zp_fault *fault);
+ZP_CHECKED enum zp_err
+zp_idfile_parse(struct zp_identity **id, const char *text, size_t len,
+    struct zp_fault *fault);
 ZP_CHECKED enum zp_err
 zp_idfile_save(
     const struct zp_identity *id, const char *path, enum zp_file_how how);

@@ -1,0 +1,171 @@
+#include "store/zp_path.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *
+suffix(enum zp_path_kind kind)
+{
+	switch (kind) {
+	case ZP_PATH_KEY:
+		return ".key";
+	case ZP_PATH_IDENTITY:
+		return ".id";
+	}
+	return "";
+}
+
+static enum zp_err
+print(char to[static ZP_PATH_MAX], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static enum zp_err
+print(char to[static ZP_PATH_MAX], const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	int n = vsnprintf(to, ZP_PATH_MAX, format, ap);
+	va_end(ap);
+	return n < 0 || n >= ZP_PATH_MAX ? ZP_ERR_TOO_LONG : ZP_OK;
+}
+
+/*
+ * A folder of the XDG Base Directory Specification: the variable, if it is
+ * an absolute path; else `below` in $HOME.
+ */
+static enum zp_err
+base_folder(
+    char to[static ZP_PATH_MAX], const char *variable, const char *below)
+{
+	const char *dir = getenv(variable);
+	const char *home = getenv("HOME");
+
+	if (dir != NULL && dir[0] == '/')
+		return print(to, "%s/zpinc", dir);
+	if (home == NULL || home[0] != '/')
+		return ZP_ERR_NOT_FOUND;
+	return print(to, "%s/%s/zpinc", home, below);
+}
+
+/* Has the name that ending already? */
+static bool
+ends_in(const char *name, const char *ending)
+{
+	size_t n = strlen(name), e = strlen(ending);
+
+	return n > e && strcmp(name + n - e, ending) == 0;
+}
+
+/* DIR/NAME.key, if there is such a thing. */
+static enum zp_err
+try_folder(char to[static ZP_PATH_MAX], const char *dir, const char *name,
+    const char *ending)
+{
+	char path[ZP_PATH_MAX];
+	struct stat st;
+	enum zp_err err = print(path, "%s/%s%s", dir, name, ending);
+
+	if (err)
+		return err;
+	if (stat(path, &st) != 0)
+		return ZP_ERR_NOT_FOUND;
+	memcpy(to, path, strlen(path) + 1);
+	return ZP_OK;
+}
+
+enum zp_err
+zp_path_find(
+    char to[static ZP_PATH_MAX], enum zp_path_kind kind, const char *value)
+{
+	const char *ending = suffix(kind);
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	char config[ZP_PATH_MAX];
+	enum zp_err err = ZP_ERR_NOT_FOUND;
+
+	if (strchr(value, '/') != NULL)
+		return print(to, "%s", value);
+	if (value[0] == '\0')
+		return ZP_ERR_NOT_FOUND;
+	if (ends_in(value, ending))
+		ending = "";
+	if (dir != NULL && dir[0] == '/')
+		err = try_folder(to, dir, value, ending);
+	if (err != ZP_ERR_NOT_FOUND)
+		return err;
+	err = base_folder(config, "XDG_CONFIG_HOME", ".config");
+	return err ? err : try_folder(to, config, value, ending);
+}
+
+/* Makes a folder and those above it that are missing; path is changed. */
+static enum zp_err
+make_folders(char *path)
+{
+	for (char *p = path + 1;; p++) {
+		if (*p != '/' && *p != '\0')
+			continue;
+		char was = *p;
+		*p = '\0';
+		if (mkdir(path, 0700) != 0 && errno != EEXIST &&
+		    errno != EISDIR && errno != EROFS && errno != EACCES)
+			return ZP_ERR_IO;
+		*p = was;
+		if (was == '\0')
+			break;
+	}
+	struct stat st;
+	if (stat(path, &st) != 0)
+		return ZP_ERR_IO;
+	errno = ENOTDIR;
+	return S_ISDIR(st.st_mode) ? ZP_OK : ZP_ERR_IO;
+}
+
+/* A name that needs no quoting and stays within its folder. */
+static void
+tame(char *name)
+{
+	if (name[0] == '.' || name[0] == '-')
+		name[0] = '_';
+	for (; *name != '\0'; name++) {
+		unsigned char c = (unsigned char)*name;
+		if (c <= ' ' || c == 0x7f || strchr("/\\'\"$`&|;<>*?~()", c))
+			*name = '_';
+	}
+}
+
+enum zp_err
+zp_path_make(
+    char to[static ZP_PATH_MAX], enum zp_path_kind kind, const char *name)
+{
+	char dir[ZP_PATH_MAX], tamed[256];
+	const char *ending = suffix(kind);
+	size_t n = strlen(name);
+	enum zp_err err = base_folder(dir, "XDG_CONFIG_HOME", ".config");
+
+	if (err)
+		return err;
+	if (n == 0 || n + 8 > sizeof(tamed))
+		return ZP_ERR_TOO_LONG;
+	memcpy(tamed, name, n + 1);
+	tame(tamed);
+	err = make_folders(dir);
+	if (err)
+		return err;
+	return print(
+	    to, "%s/%s%s", dir, tamed, ends_in(tamed, ending) ? "" : ending);
+}
+
+enum zp_err
+zp_path_state(char to[static ZP_PATH_MAX], const char *name, bool make)
+{
+	char dir[ZP_PATH_MAX];
+	enum zp_err err = base_folder(dir, "XDG_STATE_HOME", ".local/state");
+
+	if (!err && make)
+		err = make_folders(dir);
+	return err ? err : print(to, "%s/%s", dir, name);
+}
