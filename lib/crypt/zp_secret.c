@@ -35,3 +35,9 @@ zp_secret_wipe(void *p, size_t n)
 {
 	sodium_memzero(p, n);
 }
+
+void
+zp_secret_random(void *p, size_t n)
+{
+	randombytes_buf(p, n);
+}

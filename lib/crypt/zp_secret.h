@@ -28,4 +28,8 @@ zp_secret_free(void *p);
 void
 zp_secret_wipe(void *p, size_t n);
 
+/* n random bytes of the system's, for what is no key: session ids. */
+void
+zp_secret_random(void *p, size_t n);
+
 #endif

@@ -24,7 +24,7 @@
  */
 
 #define ZP_REPLAY_SESSIONS 4096
-#define ZP_REPLAY_WINDOW 64
+#define ZP_REPLAY_WINDOW 64 /* bits of seen and told */
 
 struct zp_replay;
 
@@ -122,9 +122,13 @@ struct zp_replay_session {
 	uint64_t told; /* bit i: next - 1 - i was reported as missing */
 	uint64_t lost; /* fell out of the window, not reported yet */
 	uint64_t announced; /* the session itself said that it sent so many */
+	uint64_t told_to; /* announced numbers below were reported already */
 	uint64_t latest; /* highest time */
 	uint64_t before; /* time of the record that shows a gap */
-	uint64_t since; /* `now` when the last hole appeared; not kept */
+	/* Not kept: `now` when the first hole not yet reported appeared, or
+	 * UINT64_MAX; all holes are before the first record seen. */
+	uint64_t since;
+	bool start;
 };
 
 /* Forgets everything, so that it can be filled again. */

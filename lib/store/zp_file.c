@@ -42,10 +42,10 @@ is_credential(const char *path)
 
 /* May this open file be taken for a private one? */
 static enum zp_err
-check_private(int fd, const char *path, off_t *size, struct zp_fault *fault)
+check_private(int fd, const char *path, mode_t others, off_t *size,
+    struct zp_fault *fault)
 {
 	struct stat st;
-	mode_t others = S_IRWXG | S_IRWXO;
 
 	if (fstat(fd, &st) != 0)
 		return ZP_ERR_IO;
@@ -124,23 +124,66 @@ read_secret(int fd, size_t guess, size_t max, struct zp_file_data *data)
 	return ZP_OK;
 }
 
-enum zp_err
-zp_file_read(const char *path, size_t max, struct zp_file_data *data,
+/* Opens a file that nobody else can do `others` to. */
+static enum zp_err
+open_private(const char *path, mode_t others, int *to, off_t *size,
     struct zp_fault *fault)
 {
-	off_t size = 0;
-
 	zp_fault_set(fault, ZP_OK, 0, NULL);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR ? ZP_ERR_NOT_FOUND
 							   : ZP_ERR_IO;
-	enum zp_err err = check_private(fd, path, &size, fault);
-	if (!err && size > 0 && (uintmax_t)size > max)
+	enum zp_err err = check_private(fd, path, others, size, fault);
+	if (err) {
+		int why = errno;
+		close(fd);
+		errno = why;
+		return err;
+	}
+	*to = fd;
+	return ZP_OK;
+}
+
+enum zp_err
+zp_file_read(const char *path, size_t max, struct zp_file_data *data,
+    struct zp_fault *fault)
+{
+	off_t size = 0;
+	int fd = -1;
+	enum zp_err err =
+	    open_private(path, S_IRWXG | S_IRWXO, &fd, &size, fault);
+
+	if (err)
+		return err;
+	if (size > 0 && (uintmax_t)size > max)
 		err = ZP_ERR_TOO_LONG;
-	if (!err)
+	else
 		err =
 		    read_secret(fd, size > 0 ? (size_t)size : 4096, max, data);
+	int why = errno;
+	close(fd);
+	errno = why;
+	return err;
+}
+
+enum zp_err
+zp_file_read_state(const char *path, size_t max, char **data, size_t *len,
+    struct zp_fault *fault)
+{
+	off_t size = 0;
+	int fd = -1;
+	enum zp_err err =
+	    open_private(path, S_IWGRP | S_IWOTH, &fd, &size, fault);
+
+	if (err)
+		return err;
+	/* What is replaced by rename does not grow while it is read. */
+	if (size > 0 && (uintmax_t)size > max)
+		err = ZP_ERR_TOO_LONG;
+	else
+		err = zp_io_read_all(
+		    fd, size > 0 ? (size_t)size : max, data, len);
 	int why = errno;
 	close(fd);
 	errno = why;

@@ -38,8 +38,8 @@ struct zp_file_data {
  * Reads a private file of at most max bytes; the caller frees data->data.
  * A pipe will do as well, so that `-k <(pass show ops)` works.  Refused with
  * ZP_ERR_MODE: what others may read or write, what belongs neither to us nor
- * to root; with ZP_ERR_IO: what is neither file nor pipe.  ZP_ERR_NOT_FOUND,
- * ZP_ERR_TOO_LONG, ZP_ERR_IO with errno, ZP_ERR_MEMORY.
+ * to root; with ZP_ERR_FORMAT: what is neither file nor pipe.
+ * ZP_ERR_NOT_FOUND, ZP_ERR_TOO_LONG, ZP_ERR_IO with errno, ZP_ERR_MEMORY.
  *
  * A file of root's in $CREDENTIALS_DIRECTORY may be readable by a group: so
  * the mask of the access list shows by which systemd lets a service's user
@@ -47,6 +47,14 @@ struct zp_file_data {
  */
 ZP_CHECKED enum zp_err
 zp_file_read(const char *path, size_t max, struct zp_file_data *data,
+    struct zp_fault *fault);
+
+/*
+ * The same for what holds no secrets (others may read it, not write it),
+ * into ordinary memory: the caller frees *data.  A NUL stands behind.
+ */
+ZP_CHECKED enum zp_err
+zp_file_read_state(const char *path, size_t max, char **data, size_t *len,
     struct zp_fault *fault);
 
 enum zp_file_how {

@@ -1,0 +1,510 @@
+#include "proto/zp_replay.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypt/zp_secret.h"
+
+#define NAME_LEN (ZP_PSEUDONYM_LEN + ZP_SID_LEN + 1)
+#define SLOTS (2 * ZP_REPLAY_SESSIONS)
+#define NEVER UINT64_MAX
+
+_Static_assert((SLOTS & (SLOTS - 1)) == 0, "a power of two");
+_Static_assert(ZP_REPLAY_WINDOW == 64, "a word of bits");
+
+struct zp_replay {
+	struct zp_replay_session *sessions;
+	size_t n, cap;
+	size_t last; /* found last: most records come from who spoke last */
+	uint64_t floor;
+	bool established, dirty;
+	bool gaps; /* some session may have one to report */
+	uint16_t slots[SLOTS]; /* index of a session plus one; 0: none */
+	uint8_t hash_key[crypto_shorthash_KEYBYTES];
+};
+
+_Static_assert(ZP_REPLAY_SESSIONS < UINT16_MAX, "slots are 16 bits");
+
+enum zp_err
+zp_replay_new(struct zp_replay **r)
+{
+	struct zp_replay *n = calloc(1, sizeof(*n));
+
+	if (n == NULL)
+		return ZP_ERR_MEMORY;
+	zp_secret_random(n->hash_key, sizeof(n->hash_key));
+	*r = n;
+	return ZP_OK;
+}
+
+void
+zp_replay_free(struct zp_replay *r)
+{
+	if (r == NULL)
+		return;
+	free(r->sessions);
+	free(r);
+}
+
+void
+zp_replay_clear(struct zp_replay *r)
+{
+	r->n = r->last = 0;
+	r->floor = 0;
+	r->established = r->dirty = r->gaps = false;
+	memset(r->slots, 0, sizeof(r->slots));
+}
+
+void
+zp_replay_established(struct zp_replay *r, bool established)
+{
+	r->established = established;
+}
+
+uint64_t
+zp_replay_floor(const struct zp_replay *r)
+{
+	return r->floor;
+}
+
+void
+zp_replay_set_floor(struct zp_replay *r, uint64_t floor)
+{
+	r->floor = floor;
+}
+
+size_t
+zp_replay_count(const struct zp_replay *r)
+{
+	return r->n;
+}
+
+const struct zp_replay_session *
+zp_replay_at(const struct zp_replay *r, size_t i)
+{
+	return &r->sessions[i];
+}
+
+bool
+zp_replay_dirty(const struct zp_replay *r)
+{
+	return r->dirty;
+}
+
+void
+zp_replay_saved(struct zp_replay *r)
+{
+	r->dirty = false;
+}
+
+/* ---- finding sessions ---- */
+
+/* Keyed, since members choose sids: nobody can make all of them collide. */
+static size_t
+slot_of(const struct zp_replay *r, const uint8_t *p, const uint8_t *sid,
+    uint8_t kind)
+{
+	uint8_t name[NAME_LEN], hash[crypto_shorthash_BYTES];
+	uint64_t v;
+
+	memcpy(name, p, ZP_PSEUDONYM_LEN);
+	memcpy(name + ZP_PSEUDONYM_LEN, sid, ZP_SID_LEN);
+	name[NAME_LEN - 1] = kind;
+	crypto_shorthash(hash, name, sizeof(name), r->hash_key);
+	memcpy(&v, hash, sizeof(v));
+	return (size_t)(v % SLOTS);
+}
+
+static bool
+is_it(const struct zp_replay_session *s, const uint8_t *p, const uint8_t *sid,
+    uint8_t kind)
+{
+	return s->kind == kind && memcmp(s->sid, sid, ZP_SID_LEN) == 0 &&
+	    memcmp(s->p, p, ZP_PSEUDONYM_LEN) == 0;
+}
+
+/* Index, or r->n if it is not known. */
+static size_t
+find(const struct zp_replay *r, const uint8_t *p, const uint8_t *sid,
+    uint8_t kind)
+{
+	if (r->last < r->n && is_it(&r->sessions[r->last], p, sid, kind))
+		return r->last;
+	for (size_t i = slot_of(r, p, sid, kind); r->slots[i] != 0;
+	     i = (i + 1) % SLOTS) {
+		size_t at = r->slots[i] - 1U;
+		if (is_it(&r->sessions[at], p, sid, kind))
+			return at;
+	}
+	return r->n;
+}
+
+static size_t
+home_of(const struct zp_replay *r, size_t at)
+{
+	const struct zp_replay_session *s = &r->sessions[at];
+
+	return slot_of(r, s->p, s->sid, s->kind);
+}
+
+static void
+slot_in(struct zp_replay *r, size_t at)
+{
+	size_t i = home_of(r, at);
+
+	while (r->slots[i] != 0)
+		i = (i + 1) % SLOTS;
+	r->slots[i] = (uint16_t)(at + 1);
+}
+
+/* Frees the slot of a session; those behind move up to where they belong. */
+static void
+slot_out(struct zp_replay *r, size_t at)
+{
+	size_t hole = home_of(r, at);
+
+	while (r->slots[hole] != at + 1)
+		hole = (hole + 1) % SLOTS;
+	for (size_t i = (hole + 1) % SLOTS; r->slots[i] != 0;
+	     i = (i + 1) % SLOTS) {
+		size_t home = home_of(r, r->slots[i] - 1U);
+		/* Moves unless its home lies between the hole and itself. */
+		if ((i + SLOTS - home) % SLOTS >= (i + SLOTS - hole) % SLOTS) {
+			r->slots[hole] = r->slots[i];
+			hole = i;
+		}
+	}
+	r->slots[hole] = 0;
+}
+
+/* Makes way for one more: the session whose latest time is lowest goes. */
+static size_t
+evict(struct zp_replay *r)
+{
+	size_t out = 0;
+
+	for (size_t i = 1; i < r->n; i++)
+		if (r->sessions[i].latest < r->sessions[out].latest)
+			out = i;
+	/* A session without times raises it too: what has no time cannot be
+	 * told from a replay of that session any more. */
+	uint64_t floor = r->sessions[out].latest;
+	if (floor == 0)
+		floor = 1;
+	if (floor > r->floor)
+		r->floor = floor;
+	slot_out(r, out);
+	return out;
+}
+
+/* Room for a session; its index in *at. */
+static enum zp_err
+make_room(struct zp_replay *r, size_t *at)
+{
+	if (r->n == ZP_REPLAY_SESSIONS) {
+		*at = evict(r);
+		return ZP_OK;
+	}
+	if (r->n == r->cap) {
+		size_t cap = r->cap ? r->cap * 2 : 16;
+		struct zp_replay_session *more =
+		    realloc(r->sessions, cap * sizeof(*more));
+		if (more == NULL)
+			return ZP_ERR_MEMORY;
+		r->sessions = more;
+		r->cap = cap;
+	}
+	*at = r->n++;
+	return ZP_OK;
+}
+
+/* ---- what came and what did not ---- */
+
+static unsigned
+ones(uint64_t v)
+{
+	return (unsigned)__builtin_popcountll(v);
+}
+
+/* The n lowest bits. */
+static uint64_t
+low(uint64_t n)
+{
+	return n >= 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
+}
+
+/* Bits of the window for numbers that were expected. */
+static uint64_t
+expected(const struct zp_replay_session *s)
+{
+	return low(s->next - s->first);
+}
+
+/* Bits of the window that are missing and were not reported. */
+static uint64_t
+holes(const struct zp_replay_session *s)
+{
+	return expected(s) & ~s->seen & ~s->told;
+}
+
+/* Announced numbers above all that came, not reported. */
+static uint64_t
+tail(const struct zp_replay_session *s)
+{
+	uint64_t from = s->next > s->told_to ? s->next : s->told_to;
+
+	return s->announced > from ? s->announced - from : 0;
+}
+
+static void
+lose(struct zp_replay_session *s, uint64_t n)
+{
+	s->lost = n > UINT64_MAX - s->lost ? UINT64_MAX : s->lost + n;
+}
+
+/*
+ * Moves the window up to `next`; nothing of the new numbers came.  What
+ * leaves it unseen is lost, unless it was reported.
+ */
+static void
+advance(struct zp_replay_session *s, uint64_t next)
+{
+	uint64_t shift = next - s->next, old = s->next;
+	uint64_t leaving = shift >= 64 ? UINT64_MAX : ~low(64 - shift);
+
+	lose(s, ones(holes(s) & leaving));
+	s->seen = shift >= 64 ? 0 : s->seen << shift;
+	s->told = shift >= 64 ? 0 : s->told << shift;
+	s->next = next;
+	/* New numbers that pass right through. */
+	uint64_t from = old > s->told_to ? old : s->told_to;
+	if (next > 64 && next - 64 > from)
+		lose(s, next - 64 - from);
+	/* New numbers that were reported when they were only announced. */
+	if (s->told_to > old) {
+		uint64_t to = s->told_to < next ? s->told_to : next;
+		s->told |= low(next - old) & ~low(next - to);
+	}
+}
+
+/* Keeps `since` and r->gaps true to what is missing now. */
+static void
+note_holes(struct zp_replay *r, struct zp_replay_session *s, uint64_t now)
+{
+	if (holes(s) == 0 && tail(s) == 0 && s->lost == 0) {
+		s->since = NEVER;
+		return;
+	}
+	if (s->since == NEVER)
+		s->since = now;
+	r->gaps = true;
+}
+
+enum zp_replay_verdict
+zp_replay_check(const struct zp_replay *r, const struct zp_replay_name *name)
+{
+	size_t at = find(r, name->p, name->sid, name->kind);
+
+	if (at == r->n)
+		return r->floor > 0 && name->time <= r->floor
+		    ? ZP_REPLAY_TOO_OLD
+		    : ZP_REPLAY_NEW;
+	const struct zp_replay_session *s = &r->sessions[at];
+	if (name->seq >= s->next)
+		return name->seq < s->told_to ? ZP_REPLAY_LATE : ZP_REPLAY_NEW;
+	uint64_t back = s->next - 1 - name->seq;
+	if (back < 64 && (s->seen >> back & 1) == 0)
+		return s->told >> back & 1 ? ZP_REPLAY_LATE : ZP_REPLAY_NEW;
+	return name->time > s->latest ? ZP_REPLAY_RESTORED : ZP_REPLAY_AGAIN;
+}
+
+/* From which number on a session seen for the first time is expected. */
+static uint64_t
+first_of(const struct zp_replay *r, const struct zp_replay_name *name)
+{
+	uint64_t first = r->established ? 0 : name->seq;
+
+	if (name->has_first)
+		first = name->first;
+	return first < name->seq ? first : name->seq;
+}
+
+static enum zp_err
+begin_session(
+    struct zp_replay *r, const struct zp_replay_name *name, size_t *at)
+{
+	enum zp_err err = make_room(r, at);
+
+	if (err)
+		return err;
+	struct zp_replay_session *s = &r->sessions[*at];
+	uint64_t first = first_of(r, name);
+	*s = (struct zp_replay_session){.kind = name->kind,
+	    .first = first,
+	    .next = first,
+	    .since = NEVER,
+	    .start = true};
+	memcpy(s->p, name->p, sizeof(s->p));
+	memcpy(s->sid, name->sid, sizeof(s->sid));
+	slot_in(r, *at);
+	return ZP_OK;
+}
+
+enum zp_err
+zp_replay_mark(
+    struct zp_replay *r, const struct zp_replay_name *name, uint64_t now)
+{
+	size_t at = find(r, name->p, name->sid, name->kind);
+
+	if (name->seq > ZP_SEQ_MAX)
+		return ZP_ERR_ENDED;
+	if (at == r->n) {
+		enum zp_err err = begin_session(r, name, &at);
+		if (err)
+			return err;
+	}
+	struct zp_replay_session *s = &r->sessions[at];
+	bool fresh = s->seen == 0;
+	if (name->seq >= s->next) {
+		if (name->seq > s->next) {
+			s->before = name->time;
+			s->start = fresh;
+		}
+		advance(s, name->seq + 1);
+	}
+	uint64_t back = s->next - 1 - name->seq;
+	if (back < 64) {
+		s->seen |= UINT64_C(1) << back;
+		s->told &= ~(UINT64_C(1) << back);
+	}
+	/* Came before where we thought it began: what is between counts. */
+	if (back < 64 && name->seq < s->first) {
+		s->first = name->seq;
+		s->before = s->latest;
+	}
+	if (name->time > s->latest)
+		s->latest = name->time;
+	note_holes(r, s, now);
+	r->last = at;
+	r->dirty = true;
+	return ZP_OK;
+}
+
+void
+zp_replay_announce(struct zp_replay *r,
+    const uint8_t p[static ZP_PSEUDONYM_LEN],
+    const uint8_t sid[static ZP_SID_LEN], uint8_t kind, uint64_t count,
+    uint64_t now)
+{
+	size_t at = find(r, p, sid, kind);
+
+	if (at == r->n || count <= r->sessions[at].announced)
+		return;
+	r->sessions[at].announced = count;
+	note_holes(r, &r->sessions[at], now);
+	r->dirty = true;
+}
+
+/* Makes one session's gap a report, if it is time. */
+static bool
+report(struct zp_replay_session *s, uint64_t now, uint64_t patience,
+    struct zp_replay_gap *gap)
+{
+	bool waited = s->since != NEVER &&
+	    (now >= s->since ? now - s->since : 0) >= patience;
+
+	if (s->lost == 0 && !waited)
+		return false;
+	uint64_t missing = s->lost, open = holes(s), above = tail(s);
+	s->lost = 0;
+	if (waited) {
+		lose(s, missing); /* an addition that cannot overflow */
+		lose(s, ones(open));
+		lose(s, above);
+		missing = s->lost;
+		s->lost = 0;
+		s->told |= open;
+		if (above > 0)
+			s->told_to = s->announced;
+	}
+	if (missing == 0)
+		return false;
+	*gap = (struct zp_replay_gap){.kind = s->kind,
+	    .missing = missing,
+	    .before = above > 0 && waited ? 0 : s->before,
+	    .start = s->start && above == 0};
+	memcpy(gap->p, s->p, sizeof(gap->p));
+	memcpy(gap->sid, s->sid, sizeof(gap->sid));
+	return true;
+}
+
+bool
+zp_replay_gap(struct zp_replay *r, uint64_t now, uint64_t patience,
+    struct zp_replay_gap *gap)
+{
+	if (!r->gaps)
+		return false;
+	for (size_t i = 0; i < r->n; i++) {
+		struct zp_replay_session *s = &r->sessions[i];
+		if (s->since == NEVER)
+			continue;
+		bool found = report(s, now, patience, gap);
+		if (holes(s) == 0 && tail(s) == 0 && s->lost == 0) {
+			s->since = NEVER;
+			s->start = false;
+		}
+		if (found) {
+			r->dirty = true;
+			return true;
+		}
+	}
+	r->gaps = zp_replay_deadline(r, patience) != NEVER;
+	return false;
+}
+
+uint64_t
+zp_replay_deadline(const struct zp_replay *r, uint64_t patience)
+{
+	uint64_t soonest = NEVER;
+
+	if (!r->gaps)
+		return NEVER;
+	for (size_t i = 0; i < r->n; i++) {
+		const struct zp_replay_session *s = &r->sessions[i];
+		if (s->since == NEVER)
+			continue;
+		uint64_t due = s->lost > 0	  ? 0
+		    : s->since < NEVER - patience ? s->since + patience
+						  : NEVER - 1;
+		if (due < soonest)
+			soonest = due;
+	}
+	return soonest;
+}
+
+enum zp_err
+zp_replay_put(struct zp_replay *r, const struct zp_replay_session *session)
+{
+	struct zp_replay_session s = *session;
+	size_t at;
+
+	if (s.next == 0 || s.next - 1 > ZP_SEQ_MAX || s.first >= s.next ||
+	    (s.seen & 1) == 0 || (s.seen & s.told) != 0 ||
+	    s.told_to > s.announced)
+		return ZP_ERR_FORMAT;
+	if (find(r, s.p, s.sid, s.kind) != r->n)
+		return ZP_ERR_EXISTS;
+	if (r->n == ZP_REPLAY_SESSIONS)
+		return ZP_ERR_FULL;
+	enum zp_err err = make_room(r, &at);
+	if (err)
+		return err;
+	s.start = false;
+	s.since = NEVER;
+	r->sessions[at] = s;
+	slot_in(r, at);
+	/* Whoever wrote it down waited long enough. */
+	note_holes(r, &r->sessions[at], 0);
+	return ZP_OK;
+}
