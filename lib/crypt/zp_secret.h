@@ -28,7 +28,7 @@ zp_secret_free(void *p);
 void
 zp_secret_wipe(void *p, size_t n);
 
-/* n random bytes of the system's, for what is no key: session ids. */
+/* n random bytes of the system's: session ids, words, hash keys. */
 void
 zp_secret_random(void *p, size_t n);
 

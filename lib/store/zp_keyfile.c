@@ -9,7 +9,6 @@
 #include "crypt/zp_secret.h"
 #include "store/zp_lines.h"
 
-#define KEY_TEXT_MAX 1024 /* of a key or identity file that we write */
 #define EXPORT_PREFIX "zpkey1."
 #define EXPORT_CHECK 4
 #define EXPORT_SUITE_ZP1 1
@@ -213,11 +212,11 @@ zp_keyfile_save(
     const struct zp_key *key, const char *path, enum zp_file_how how)
 {
 	struct zp_writer w;
-	void *text = zp_secret_new(KEY_TEXT_MAX);
+	void *text = zp_secret_new(ZP_KEYFILE_TEXT_MAX);
 
 	if (text == NULL)
 		return ZP_ERR_MEMORY;
-	zp_writer_init(&w, text, KEY_TEXT_MAX);
+	zp_writer_init(&w, text, ZP_KEYFILE_TEXT_MAX);
 	zp_keyfile_write(&w, key);
 	return save_text(&w, path, how);
 }
@@ -367,21 +366,27 @@ zp_idfile_load(
 	return err;
 }
 
+void
+zp_idfile_write(struct zp_writer *w, const struct zp_identity *id)
+{
+	zp_lines_put(w,
+	    "# A zpinc identity.  Whoever has it signs as you.\n"
+	    "zpinc-identity 1\n"
+	    "seed ");
+	zp_lines_put_bytes(w, zp_identity_seed(id), ZP_SEED_LEN);
+	zp_lines_put(w, "\n");
+}
+
 enum zp_err
 zp_idfile_save(
     const struct zp_identity *id, const char *path, enum zp_file_how how)
 {
 	struct zp_writer w;
-	void *text = zp_secret_new(KEY_TEXT_MAX);
+	void *text = zp_secret_new(ZP_KEYFILE_TEXT_MAX);
 
 	if (text == NULL)
 		return ZP_ERR_MEMORY;
-	zp_writer_init(&w, text, KEY_TEXT_MAX);
-	zp_lines_put(&w,
-	    "# A zpinc identity.  Whoever has it signs as you.\n"
-	    "zpinc-identity 1\n"
-	    "seed ");
-	zp_lines_put_bytes(&w, zp_identity_seed(id), ZP_SEED_LEN);
-	zp_lines_put(&w, "\n");
+	zp_writer_init(&w, text, ZP_KEYFILE_TEXT_MAX);
+	zp_idfile_write(&w, id);
 	return save_text(&w, path, how);
 }

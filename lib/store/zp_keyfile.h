@@ -55,7 +55,8 @@ ZP_CHECKED enum zp_err
 zp_keyfile_save(
     const struct zp_key *key, const char *path, enum zp_file_how how);
 
-/* The file's text into the caller's (secret) memory, at most 512 bytes. */
+/* The file's text into the caller's secret memory. */
+#define ZP_KEYFILE_TEXT_MAX 1024
 void
 zp_keyfile_write(struct zp_writer *w, const struct zp_key *key);
 
@@ -88,6 +89,8 @@ zp_idfile_load(
 ZP_CHECKED enum zp_err
 zp_idfile_parse(struct zp_identity **id, const char *text, size_t len,
     struct zp_fault *fault);
+void
+zp_idfile_write(struct zp_writer *w, const struct zp_identity *id);
 ZP_CHECKED enum zp_err
 zp_idfile_save(
     const struct zp_identity *id, const char *path, enum zp_file_how how);

@@ -1,6 +1,33 @@
 #include "store/zp_suite.h"
 
+#include <string.h>
+
 #include "store/zp_lines.h"
+
+const char *
+zp_suite_text(enum zp_suite suite)
+{
+	switch (suite) {
+	case ZP_SUITE_ZP1:
+		return "zp1";
+	case ZP_SUITE_MLES:
+		return "mles";
+	}
+	return "";
+}
+
+enum zp_err
+zp_suite_parse(const char *word, enum zp_suite *suite)
+{
+	static const enum zp_suite all[] = {ZP_SUITE_ZP1, ZP_SUITE_MLES};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		if (strcmp(word, zp_suite_text(all[i])) == 0) {
+			*suite = all[i];
+			return ZP_OK;
+		}
+	return ZP_ERR_USAGE;
+}
 
 enum zp_err
 zp_suite_read(struct zp_lines *l, enum zp_suite *suite, struct zp_fault *fault)

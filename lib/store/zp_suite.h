@@ -9,6 +9,12 @@ enum zp_suite {
 	ZP_SUITE_MLES, /* "mles": the MlesTalk suite */
 };
 
+/* Its word, and the reverse: ZP_ERR_USAGE. */
+const char *
+zp_suite_text(enum zp_suite suite);
+ZP_CHECKED enum zp_err
+zp_suite_parse(const char *word, enum zp_suite *suite);
+
 struct zp_lines;
 struct zp_fault;
 

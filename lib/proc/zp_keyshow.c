@@ -1,0 +1,259 @@
+#include "proc/zp_keyshow.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/zp_io.h"
+#include "crypt/zp_pseudo.h"
+#include "crypt/zp_secret.h"
+#include "proc/zp_keytool.h"
+#include "proc/zp_load.h"
+#include "proc/zp_opt.h"
+#include "proto/zp_format.h"
+#include "store/zp_known.h"
+
+#define N(table) (sizeof(table) / sizeof(*(table)))
+
+enum { KEY = 1, LIVE, IDENTITY, FORCE };
+
+struct show {
+	const char *key, *identity;
+	bool live, force;
+};
+
+static enum zp_err
+take(void *arg, int id, const char *value)
+{
+	struct show *s = arg;
+
+	switch (id) {
+	case KEY:
+		s->key = value;
+		return ZP_OK;
+	case LIVE:
+		s->live = true;
+		return ZP_OK;
+	case IDENTITY:
+		s->identity = value;
+		return ZP_OK;
+	case FORCE:
+		s->force = true;
+		return ZP_OK;
+	default:
+		return ZP_ERR_USAGE;
+	}
+}
+
+/* Options, no operands, the key. */
+static bool
+begin(const struct zp_keytool_command *c, int argc, char **argv, struct show *s,
+    struct zp_keyfile **kf, enum zp_exit *status)
+{
+	struct zp_opts o;
+
+	memset(s, 0, sizeof(*s));
+	if (!zp_keytool_options(c, &o, argc, argv, s, status))
+		return false;
+	enum zp_err err = zp_keytool_no_operands(&o);
+	if (!err && kf != NULL)
+		err = zp_load_key(ZP_KEYTOOL, s->key, kf);
+	*status = zp_err_status(err);
+	return err == ZP_OK;
+}
+
+/* A topic of either kind of key. */
+static void
+topic_of(
+    const struct zp_keyfile *kf, bool live, char to[static ZP_TOPIC_LEN + 1])
+{
+	const struct zp_convfile *c = kf->conv;
+	uint8_t rp[ZP_PSEUDONYM_LEN] = {0};
+
+	if (c == NULL) {
+		memcpy(to, zp_key_topic(kf->key, live), ZP_TOPIC_LEN + 1);
+		return;
+	}
+	/* A name that was loaded is a name: this cannot fail. */
+	if (zp_pseudo_make(rp, c->amac, c->aenc,
+		live ? ZP_PSEUDO_LIVE : ZP_PSEUDO_CHAN, c->channel) != ZP_OK)
+		abort();
+	zp_record_topic(to, rp);
+	to[ZP_TOPIC_LEN] = '\0';
+}
+
+/* ---- topic ---- */
+
+static const struct zp_opt topic_options[] = {
+    {KEY, 'k', "key", "KEY", "channel or conversation key"},
+    {LIVE, '\0', "live", NULL, "the topic of hellos, not that of notes"},
+};
+
+static const struct zp_keytool_command topic_command = {
+    "zpinc-key topic -k KEY [--live]", topic_options, N(topic_options), take};
+
+enum zp_exit
+zp_keyshow_topic(int argc, char **argv)
+{
+	struct show s;
+	struct zp_keyfile *kf = NULL;
+	char topic[ZP_TOPIC_LEN + 1];
+	enum zp_exit status;
+
+	if (!begin(&topic_command, argc, argv, &s, &kf, &status))
+		return status;
+	topic_of(kf, s.live, topic);
+	zp_keyfile_free(kf);
+	printf("%s\n", topic);
+	return zp_err_status(zp_keytool_flush());
+}
+
+/* ---- show ---- */
+
+static const struct zp_opt show_options[] = {
+    {KEY, 'k', "key", "KEY", "channel or conversation key"},
+};
+
+static const struct zp_keytool_command show_command = {
+    "zpinc-key show -k KEY", show_options, N(show_options), take};
+
+/* A name that cannot fool a terminal. */
+static void
+print_name(const char *label, const char *name)
+{
+	char safe[ZP_TEXT_ESCAPED(ZP_NAME_MAX)];
+	size_t used;
+	size_t n = zp_text_escape(
+	    safe, sizeof(safe), name, strlen(name), ZP_TEXT_LINE, &used);
+
+	printf("%s%.*s\n", label, (int)n, safe);
+}
+
+static void
+show_members(const struct zp_convfile *c)
+{
+	char hex[2 * ZP_KEYID_LEN + 1], time[ZP_FORMAT_TIME];
+	char text[ZP_KNOWN_TEXT];
+
+	printf("conversation %s\n", zp_format_hex(hex, c->id, sizeof(c->id)));
+	printf("made         %s\n", zp_format_time(time, c->time));
+	print_name("you are      ", c->members[c->me].uid);
+	for (size_t i = 0; i < c->n; i++) {
+		const struct zp_convfile_member *m = &c->members[i];
+		zp_known_text(text, m->idkey);
+		printf("member       %s ",
+		    sodium_is_zero(m->idkey, sizeof(m->idkey)) ? "-" : text);
+		print_name("", m->uid);
+	}
+}
+
+enum zp_exit
+zp_keyshow_show(int argc, char **argv)
+{
+	struct show s;
+	struct zp_keyfile *kf = NULL;
+	char topic[ZP_TOPIC_LEN + 1];
+	enum zp_exit status;
+
+	if (!begin(&show_command, argc, argv, &s, &kf, &status))
+		return status;
+	print_name("channel      ", zp_keyfile_channel(kf));
+	printf("suite        %s\n", zp_suite_text(kf->suite));
+	if (kf->key != NULL && zp_key_work(kf->key) == ZP_WORK_RANDOM)
+		printf("work         random\n");
+	else if (kf->key != NULL)
+		printf("work         %u\n", zp_key_work(kf->key));
+	topic_of(kf, false, topic);
+	printf("topic        %s\n", topic);
+	topic_of(kf, true, topic);
+	printf("live topic   %s\n", topic);
+	if (kf->conv != NULL)
+		show_members(kf->conv);
+	zp_keyfile_free(kf);
+	return zp_err_status(zp_keytool_flush());
+}
+
+/* ---- export ---- */
+
+static const struct zp_opt export_options[] = {
+    {KEY, 'k', "key", "KEY", "a channel's key"},
+    {FORCE, 'f', "force", NULL, "also to a terminal"},
+};
+
+static const struct zp_keytool_command export_command = {
+    "zpinc-key export [-f] -k KEY", export_options, N(export_options), take};
+
+static enum zp_err
+export_key(const struct zp_keyfile *kf)
+{
+	if (kf->key == NULL) {
+		zp_say(ZP_KEYTOOL,
+		    "a conversation's key is not exported: it is to be "
+		    "forgotten");
+		return ZP_ERR_USAGE;
+	}
+	char *line = zp_secret_new(ZP_KEYFILE_EXPORT_MAX + 1);
+	enum zp_err err =
+	    line != NULL ? zp_keyfile_export(kf->key, line) : ZP_ERR_MEMORY;
+	if (!err) {
+		memcpy(line + strlen(line), "\n", 2);
+		err = zp_io_write_all(STDOUT_FILENO, line, strlen(line));
+	}
+	if (err) {
+		char buf[ZP_SAY_NAME];
+		zp_say(ZP_KEYTOOL, "standard output: %s", zp_say_err(buf, err));
+	}
+	zp_secret_free(line);
+	return err;
+}
+
+enum zp_exit
+zp_keyshow_export(int argc, char **argv)
+{
+	struct show s;
+	struct zp_keyfile *kf = NULL;
+	enum zp_exit status;
+
+	if (!begin(&export_command, argc, argv, &s, &kf, &status))
+		return status;
+	enum zp_err err = zp_keytool_stdout(s.force);
+	if (!err)
+		err = export_key(kf);
+	zp_keyfile_free(kf);
+	return zp_err_status(err);
+}
+
+/* ---- public ---- */
+
+static const struct zp_opt public_options[] = {
+    {IDENTITY, 'i', "identity", "IDENTITY", "whose public half to print"},
+};
+
+static const struct zp_keytool_command public_command = {
+    "zpinc-key public -i IDENTITY", public_options, N(public_options), take};
+
+enum zp_exit
+zp_keyshow_public(int argc, char **argv)
+{
+	struct show s;
+	struct zp_identity *id = NULL;
+	char text[ZP_KNOWN_TEXT];
+	enum zp_exit status;
+
+	if (!begin(&public_command, argc, argv, &s, NULL, &status))
+		return status;
+	if (s.identity == NULL) {
+		zp_say(ZP_KEYTOOL, "which identity? (-i)");
+		zp_hint("zpinc-key identity makes one");
+		return ZP_EXIT_USAGE;
+	}
+	enum zp_err err = zp_load_identity(ZP_KEYTOOL, s.identity, &id);
+	if (err)
+		return zp_err_status(err);
+	zp_known_text(text, zp_identity_public(id));
+	zp_identity_free(id);
+	printf("%s\n", text);
+	return zp_err_status(zp_keytool_flush());
+}
