@@ -1,5 +1,9 @@
 #include "base/zp_text.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <stdio.h>
 #include <string.h>
 
@@ -167,6 +171,47 @@ escape_one(char out[static 16], const uint8_t *s, size_t len, uint32_t code,
 	return hex_escape(out, s, len ? len : 1);
 }
 
+/* Plain ASCII in every style. */
+static inline bool
+is_plain(uint8_t b)
+{
+	return b >= 0x20 && b < 0x7f && b != '\\' && b != '"';
+}
+
+#ifdef __SSE2__
+/* Are 16 bytes all plain? */
+static inline bool
+plain16(const uint8_t *s)
+{
+	__m128i x = _mm_loadu_si128((const __m128i *)(const void *)s);
+	/* Signed: bytes from 0x80 on are below 0x20, too. */
+	__m128i good = _mm_and_si128(_mm_cmpgt_epi8(x, _mm_set1_epi8(0x1f)),
+	    _mm_cmplt_epi8(x, _mm_set1_epi8(0x7f)));
+	__m128i bad = _mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('\\')),
+	    _mm_cmpeq_epi8(x, _mm_set1_epi8('"')));
+
+	return _mm_movemask_epi8(_mm_andnot_si128(bad, good)) == 0xffff;
+}
+#endif
+
+/* How many bytes at the start are plain. */
+static size_t
+plain_run(const uint8_t *s, size_t n)
+{
+	size_t i = 0;
+
+#ifdef __SSE2__
+	while (n - i >= 16 && plain16(s + i))
+		i += 16;
+	/* The end, with some bytes looked at twice. */
+	if (i > 0 && n - i < 16 && plain16(s + n - 16))
+		return n;
+#endif
+	while (i < n && is_plain(s[i]))
+		i++;
+	return i;
+}
+
 size_t
 zp_text_escape(char *to, size_t cap, const void *s, size_t n,
     enum zp_text_style style, size_t *used)
@@ -179,9 +224,12 @@ zp_text_escape(char *to, size_t cap, const void *s, size_t n,
 		char one[16];
 
 		/* Plain ASCII, most of what there is, goes straight over. */
-		if (b[in] >= 0x20 && b[in] < 0x7f && b[in] != '\\' &&
-		    b[in] != '"' && out < cap) {
-			to[out++] = (char)b[in++];
+		size_t room = cap - out < n - in ? cap - out : n - in;
+		size_t run = plain_run(b + in, room);
+		if (run > 0) {
+			memcpy(to + out, b + in, run);
+			out += run;
+			in += run;
 			continue;
 		}
 		size_t len = zp_text_decode(b + in, n - in, &code);

@@ -32,6 +32,7 @@ struct zp_parts {
 	void (*report)(void *, const struct zp_body *, enum zp_err, bool);
 	void *arg;
 	uint64_t age;
+	size_t used; /* entries in use */
 	struct entry entry[ZP_PARTS_BODIES];
 	struct entry *current; /* streaming: whose turn it is */
 	bool ended;
@@ -159,7 +160,7 @@ take_place(struct zp_parts *ps)
 static struct entry *
 find_entry(struct zp_parts *ps, const struct zp_body *b)
 {
-	for (size_t i = 0; i < ZP_PARTS_BODIES; i++)
+	for (size_t i = 0; ps->used > 0 && i < ZP_PARTS_BODIES; i++)
 		if (ps->entry[i].used && same_name(&ps->entry[i].body, b))
 			return &ps->entry[i];
 	return NULL;
@@ -286,6 +287,7 @@ zp_parts_add(struct zp_parts *ps, const struct zp_opened *op)
 	}
 	if (e == NULL) {
 		e = take_place(ps);
+		ps->used += !e->used;
 		*e = (struct entry){
 		    .used = true, .body = b, .last = NO_LAST, .age = ++ps->age};
 	}
@@ -395,6 +397,7 @@ zp_parts_next(struct zp_parts *ps, struct zp_piece *piece)
 	if (ps->finished != NULL) {
 		entry_clear(ps->finished);
 		ps->finished->used = false;
+		ps->used--;
 		ps->finished = NULL;
 	}
 	if (ps->direct) {
@@ -402,6 +405,8 @@ zp_parts_next(struct zp_parts *ps, struct zp_piece *piece)
 		*piece = ps->piece;
 		return true;
 	}
+	if (ps->used == 0)
+		return false;
 	if (ps->stream) {
 		choose(ps);
 		return ps->current != NULL && give_part(ps, ps->current, piece);

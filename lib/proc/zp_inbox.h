@@ -1,0 +1,83 @@
+#ifndef ZP_INBOX_H
+#define ZP_INBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/zp_err.h"
+#include "base/zp_io.h"
+#include "crypt/zp_open.h"
+#include "proto/zp_parts.h"
+#include "proto/zp_replay.h"
+#include "store/zp_keyfile.h"
+#include "store/zp_known.h"
+#include "store/zp_readstate.h"
+
+/*
+ * From records to what is shown: opens, checks identities, refuses replays,
+ * joins parts, shows, remembers, tells of gaps.  Says on stderr what is
+ * refused or missing, and keeps the exit status that follows from it.
+ */
+struct zp_inbox;
+
+enum zp_inbox_style { ZP_INBOX_TEXT, ZP_INBOX_JSON, ZP_INBOX_RAW };
+
+struct zp_inbox_config {
+	const char *tool;
+	struct zp_out *out;
+	enum zp_inbox_style style;
+	const char *format; /* of ZP_INBOX_TEXT, checked */
+	const char *state_path; /* NULL: nothing is kept */
+	const char *trust_path; /* NULL: the default */
+	bool trust_new; /* pin identities seen first */
+	bool strict, all, verbose;
+	uint64_t max_age; /* ms; 0: any */
+};
+
+/* The caller frees *in.  Says what is wrong. */
+ZP_CHECKED enum zp_err
+zp_inbox_new(struct zp_inbox **in, const struct zp_inbox_config *config);
+void
+zp_inbox_free(struct zp_inbox *in);
+
+/* Opens records with this key, too; kf is borrowed.  At most 64 keys. */
+ZP_CHECKED enum zp_err
+zp_inbox_key(struct zp_inbox *in, const struct zp_keyfile *kf);
+
+/* exits 1 at the end if nothing from uid is younger than age ms. */
+ZP_CHECKED enum zp_err
+zp_inbox_expect(struct zp_inbox *in, const char *uid, uint64_t age);
+
+/*
+ * A batch: begin, all records at hand, end, which flushes the output and
+ * then commits what was shown.  wait: nothing more is at hand.  Errors are
+ * of the output or of files; said already.
+ */
+ZP_CHECKED enum zp_err
+zp_inbox_begin(struct zp_inbox *in);
+ZP_CHECKED enum zp_err
+zp_inbox_end(struct zp_inbox *in, bool wait);
+
+/*
+ * One record, the number-th read.  *ours: a key in hand opened it (whatever
+ * came of it then); if not, the line may be torn and hold another.
+ */
+ZP_CHECKED enum zp_err
+zp_inbox_record(struct zp_inbox *in, const struct zp_record *rec,
+    uint64_t number, bool *ours);
+
+/* Bodies shown so far. */
+uint64_t
+zp_inbox_shown(const struct zp_inbox *in);
+
+/* When a batch is to be run again though nothing came: ms from now, -1: not. */
+int
+zp_inbox_timeout(const struct zp_inbox *in);
+
+/* The end of the input; then the status for what happened. */
+ZP_CHECKED enum zp_err
+zp_inbox_finish(struct zp_inbox *in);
+enum zp_exit
+zp_inbox_status(const struct zp_inbox *in);
+
+#endif

@@ -1,0 +1,194 @@
+#include "proc/zp_load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proc/zp_opt.h"
+#include "store/zp_path.h"
+
+enum zp_err
+zp_load_stdio(const char *tool)
+{
+	enum zp_err err = ZP_OK;
+
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) != -1 || errno != EBADF)
+			continue;
+		/* The lowest free descriptor is this very one. */
+		if (open("/dev/null", O_RDWR) != fd)
+			return ZP_ERR_IO;
+		if (fd < 2) {
+			zp_say(tool, "standard %s is closed",
+			    fd == 0 ? "input" : "output");
+			err = ZP_ERR_IO;
+		}
+	}
+	signal(SIGPIPE, SIG_IGN);
+	return err;
+}
+
+/* How a file's mode is wrong, in words. */
+static void
+say_mode(const char *tool, const char *path, unsigned mode)
+{
+	zp_say(tool, "%s: mode %04o lets others %s it", path, mode,
+	    mode & 044 ? "read" : "use");
+	zp_hint("chmod 600 %s", path);
+}
+
+void
+zp_load_say(const char *tool, const char *path, enum zp_err err,
+    const struct zp_fault *fault)
+{
+	char name[ZP_SAY_NAME], buf[ZP_SAY_NAME];
+	const char *what;
+
+	zp_say_name(name, path);
+	if (err == ZP_ERR_MODE && fault->mode != 0) {
+		say_mode(tool, name, fault->mode);
+		return;
+	}
+	what = err != ZP_ERR_IO && fault->what != NULL ? fault->what
+						       : zp_say_err(buf, err);
+	if (fault->line > 0)
+		zp_say(tool, "%s: line %u: %s", name, fault->line, what);
+	else
+		zp_say(tool, "%s: %s", name, what);
+}
+
+/* Path and message for a value of -k or -i. */
+static enum zp_err
+find(const char *tool, const char *value, enum zp_path_kind kind,
+    char path[static ZP_PATH_MAX])
+{
+	char name[ZP_SAY_NAME];
+	enum zp_err err = zp_path_find(path, kind, value);
+
+	if (err == ZP_ERR_NOT_FOUND) {
+		zp_say(tool, "%s: no such %s", zp_say_name(name, value),
+		    kind == ZP_PATH_KEY ? "key" : "identity");
+		zp_hint("a value with a / is a path; else it is looked up in "
+			"~/.config/zpinc");
+	} else if (err) {
+		zp_say(
+		    tool, "%s: %s", zp_say_name(name, value), zp_err_text(err));
+	}
+	return err == ZP_ERR_NOT_FOUND ? ZP_ERR_KEY : err;
+}
+
+enum zp_err
+zp_load_key(const char *tool, const char *value, struct zp_keyfile **kf)
+{
+	char path[ZP_PATH_MAX];
+	struct zp_fault fault = {0};
+
+	if (value == NULL) {
+		zp_say(tool, "which key? (-k)");
+		zp_hint("zpinc-key new makes one");
+		return ZP_ERR_USAGE;
+	}
+	enum zp_err err = find(tool, value, ZP_PATH_KEY, path);
+	if (err)
+		return err;
+	err = zp_keyfile_load(kf, path, &fault);
+	if (err)
+		zp_load_say(tool, path, err, &fault);
+	return err == ZP_ERR_NOT_FOUND ? ZP_ERR_KEY : err;
+}
+
+enum zp_err
+zp_load_identity(const char *tool, const char *value, struct zp_identity **id)
+{
+	char path[ZP_PATH_MAX];
+	struct zp_fault fault = {0};
+
+	if (value == NULL)
+		return ZP_OK;
+	enum zp_err err = find(tool, value, ZP_PATH_IDENTITY, path);
+	if (err)
+		return err;
+	err = zp_idfile_load(id, path, &fault);
+	if (err)
+		zp_load_say(tool, path, err, &fault);
+	return err == ZP_ERR_NOT_FOUND ? ZP_ERR_KEY : err;
+}
+
+/* user@host, each as the system names it; cut at a character's end. */
+static void
+default_uid(char uid[static ZP_NAME_MAX + 1])
+{
+	char host[256] = "", both[512];
+	const struct passwd *pw = getpwuid(geteuid());
+
+	if (gethostname(host, sizeof(host) - 1) != 0)
+		host[0] = '\0';
+	host[strcspn(host, ".")] = '\0';
+	if (pw != NULL)
+		snprintf(both, sizeof(both), "%s@%s", pw->pw_name, host);
+	else
+		snprintf(
+		    both, sizeof(both), "%u@%s", (unsigned)geteuid(), host);
+	size_t n = strnlen(both, ZP_NAME_MAX);
+	while (n > 1 && !zp_text_is_utf8(both, n))
+		n--;
+	memcpy(uid, both, n);
+	uid[n] = '\0';
+}
+
+enum zp_err
+zp_load_uid(
+    const char *tool, const char *value, char uid[static ZP_NAME_MAX + 1])
+{
+	char name[ZP_SAY_NAME];
+
+	if (value == NULL)
+		value = getenv("ZPINC_UID");
+	if (value == NULL || *value == '\0') {
+		default_uid(uid);
+		value = uid;
+	}
+	size_t n = strnlen(value, ZP_NAME_MAX + 1);
+	if (!zp_text_is_name(value, n)) {
+		zp_say(tool, "%s: %s", zp_say_name(name, value),
+		    zp_err_text(ZP_ERR_NAME));
+		return ZP_ERR_NAME;
+	}
+	if (value != uid) {
+		memcpy(uid, value, n);
+		uid[n] = '\0';
+	}
+	return ZP_OK;
+}
+
+enum zp_err
+zp_load_now(uint64_t *ms)
+{
+	struct timespec ts;
+
+	if (clock_gettime(CLOCK_REALTIME, &ts) != 0)
+		return ZP_ERR_IO;
+	if (ts.tv_sec < 0)
+		return ZP_ERR_CLOCK;
+	*ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return ZP_OK;
+}
+
+uint64_t
+zp_load_ticks(void)
+{
+	struct timespec ts = {0};
+
+#ifdef CLOCK_BOOTTIME
+	if (clock_gettime(CLOCK_BOOTTIME, &ts) != 0)
+#endif
+		if (clock_gettime(CLOCK_MONOTONIC, &ts) != 0)
+			return 0;
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}

@@ -1,0 +1,158 @@
+#!/usr/bin/env bats
+# --state: what a relay dropped or replayed between two runs is seen.
+
+load common
+
+setup() {
+	common_setup
+	make_key ./k.key
+}
+
+seal() { zpinc-seal -k ./k.key -u alice --state ./s.state "$@"; }
+open() { zpinc-open -k ./k.key --state ./o.state "$@"; }
+
+@test "numbers go on from run to run" {
+	for i in 1 2 3; do echo "$i" | seal; done >r
+	zpinc-open -k ./k.key -F '%n %i' <r >out
+	[ "$(cut -d' ' -f1 out)" = $'0\n1\n2' ]
+	[ "$(cut -d' ' -f2 out | sort -u | wc -l)" = 1 ]
+}
+
+@test "each record is shown once over all runs" {
+	seq 3 | seal >r
+	open <r >out
+	seq 4 5 | seal >>r
+	open <r >>out
+	open <r >>out
+	[ "$(cat out)" = $'1\n2\n3\n4\n5' ]
+}
+
+@test "a record dropped between two runs is told by sender" {
+	echo 1 | seal | open >out
+	echo 2 | seal >/dev/null
+	quiet zpinc-open -k ./k.key --state ./o.state < <(echo 3 | seal)
+	[ "$status" = 0 ]
+	[ "$output" = 3 ]
+	errors 1 'alice: 1 record missing before'
+	echo 4 | seal >/dev/null
+	quiet zpinc-open -k ./k.key --state ./o.state --strict < <(echo 5 | seal)
+	[ "$status" = 1 ]
+}
+
+@test "a replayed record is refused, also as another line's decoration" {
+	echo 1 | seal >r
+	open <r >out
+	quiet zpinc-open -k ./k.key --state ./o.state --strict < <(sed 's/^/x /' r)
+	[ "$status" = 1 ]
+	[ -z "$output" ]
+	errors 1 'alice: seen before'
+}
+
+@test "a restored sender is shown, with a warning" {
+	echo 1 | seal >r
+	cp s.state backup
+	echo 2 | seal >>r
+	open <r >out
+	cp backup s.state
+	sleep 0.01
+	quiet zpinc-open -k ./k.key --state ./o.state < <(echo 3 | seal)
+	[ "$output" = 3 ]
+	errors 1 'restored from a backup'
+}
+
+@test "what could not be written is shown again, not lost" {
+	seq 3 | seal >r
+	run bash -c 'zpinc-open -k ./k.key --state ./o.state <r >/dev/full'
+	[ "$status" = 5 ]
+	open <r >out
+	[ "$(cat out)" = $'1\n2\n3' ]
+}
+
+@test "a damaged or foreign state is refused, not begun anew" {
+	echo 1 | seal >r
+	open <r >out
+	for f in s.state o.state; do
+		cp "$f" save
+		echo rubbish >"$f"
+		if [ "$f" = s.state ]; then
+			quiet zpinc-seal -k ./k.key -u alice --state ./s.state <<<x
+		else
+			quiet zpinc-open -k ./k.key --state ./o.state <r
+		fi
+		[ "$status" != 0 ]
+		[ -z "$output" ]
+		errors 1 "$f"
+		[ "$(cat "$f")" = rubbish ]
+		cp save "$f"
+	done
+	quiet zpinc-seal -k ./k.key -u bob --state ./s.state <<<x
+	[ "$status" != 0 ]
+	[ -z "$output" ]
+	errors 1 's.state'
+}
+
+@test "two senders at once never use one number twice" {
+	for w in 1 2 3 4; do
+		(for i in $(seq 10); do echo "$w-$i" | seal; done >"r$w") 3>&- &
+	done
+	wait
+	cat r1 r2 r3 r4 | zpinc-open -k ./k.key -F '%n' | sort -n >out
+	[ "$(cat out)" = "$(seq 0 39)" ]
+}
+
+@test "two readers at once show each record once between them" {
+	seq 300 | seal >r
+	for w in 1 2 3; do
+		open <r >"out$w" 3>&- &
+	done
+	wait
+	[ "$(cat out1 out2 out3 | sort -n)" = "$(seq 300)" ]
+}
+
+@test "killed at any moment, a reader loses nothing and a sender repeats no number" {
+	seq 2000 | seal >r
+	: >out
+	for i in $(seq 12); do
+		open <r >>out 2>/dev/null 3>&- &
+		pid=$!
+		sleep "0.00$((i % 9))"
+		kill -9 "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+	open <r >>out
+	# A torn last line of a killed run may stand before the next one's
+	# first, but every number is there.
+	[ "$(grep -aoE '[0-9]+' out | sort -n -u | comm -13 - <(seq 2000 | sort -n) 2>/dev/null | wc -l)" = 0 ]
+	: >all
+	for i in $(seq 12); do
+		(seq 50 | seal >>all) 2>/dev/null 3>&- &
+		pid=$!
+		sleep "0.00$((i % 9))"
+		pkill -9 -P "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+	seq 5 | seal >>all
+	zpinc-open -k ./k.key --all -F '%n' <all 2>/dev/null >numbers
+	[ "$(sort -n numbers | uniq -d | wc -l)" = 0 ]
+}
+
+@test "a state that cannot be written stops before anything goes out" {
+	mkdir d
+	quiet zpinc-seal -k ./k.key -u alice --state ./d <<<x
+	[ "$status" != 0 ]
+	[ -z "$output" ]
+	quiet zpinc-seal -k ./k.key -u alice --state ./no/such/dir/s <<<x
+	[ "$status" != 0 ]
+	[ -z "$output" ]
+}
+
+@test "a reader that holds its state never makes a sender wait" {
+	mkfifo p
+	open <p >/dev/null 3>&- &
+	exec 8>p
+	seq 3 | seal >&8
+	run timeout 5 bash -c 'echo 4 | zpinc-seal -k ./k.key -u alice --state ./s.state >/dev/null'
+	exec 8>&-
+	wait
+	[ "$status" = 0 ]
+}
