@@ -70,6 +70,15 @@ tap_done(void)
 	return tap_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* A test that this machine cannot run, and why. */
+static inline void
+tap_skip(const char *name, const char *why)
+{
+	tap_count++;
+	printf("ok %d - %s # SKIP %s\n", tap_count, name, why);
+	fflush(stdout);
+}
+
 #define OK(good, name) tap_ok((good), __FILE__, __LINE__, (name))
 #define SAME(got, want, len, name)                                             \
 	tap_mem((got), (want), (len), __FILE__, __LINE__, (name))
