@@ -190,20 +190,24 @@ MAN1 := $(sort $(filter $(TOOLS:%=man/%.1),$(wildcard man/*.1)))
 MAN5 := $(sort $(wildcard man/*.5))
 MAN7 := $(sort $(wildcard man/*.7))
 
+# Files into a directory, if there are any.
+put = $(if $(2),$(INSTALL) -m $(1) $(2) $(DESTDIR)$(3))
+
 install: all
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig \
 		$(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(MANDIR)/man1 \
 		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
-	$(INSTALL) -m 755 $(BIN) $(DESTDIR)$(BINDIR)
-	$(INSTALL) -m 644 $(MAN1) $(DESTDIR)$(MANDIR)/man1
-	$(INSTALL) -m 644 $(MAN5) $(DESTDIR)$(MANDIR)/man5
-	$(INSTALL) -m 644 $(MAN7) $(DESTDIR)$(MANDIR)/man7
-	$(INSTALL) -m 644 lib/zpinc.h $(DESTDIR)$(INCLUDEDIR)/zpinc.h
-	$(INSTALL) -m 644 $(LIBZPINC) $(DESTDIR)$(LIBDIR)/libzpinc.a
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
-		-e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-		lib/zpinc.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/zpinc.pc
-	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/zpinc.pc
+	$(call put,755,$(BIN),$(BINDIR))
+	$(call put,644,$(MAN1),$(MANDIR)/man1)
+	$(call put,644,$(MAN5),$(MANDIR)/man5)
+	$(call put,644,$(MAN7),$(MANDIR)/man7)
+	$(call put,644,$(wildcard lib/zpinc.h),$(INCLUDEDIR))
+	$(call put,644,$(LIBZPINC),$(LIBDIR))
+	$(if $(wildcard lib/zpinc.pc.in),sed -e 's|@PREFIX@|$(PREFIX)|' \
+		-e 's|@VERSION@|$(VERSION)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+		lib/zpinc.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/zpinc.pc && \
+		chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/zpinc.pc)
 
 uninstall:
 	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) \

@@ -18,7 +18,9 @@
 #include "base/zp_text.h"
 #include "proc/zp_opt.h"
 
+#ifndef _GNU_SOURCE
 extern char **environ;
+#endif
 
 /* How often a stop looks whether a child has ended. */
 #define LOOK_MS 5

@@ -270,7 +270,7 @@ land(struct code *c, size_t at, int branch)
 static void
 emit_arg(struct code *c, unsigned i)
 {
-	emit_load(c, offsetof(struct seccomp_data, args) + 8 * i);
+	emit_load(c, offsetof(struct seccomp_data, args) + (size_t)8 * i);
 }
 
 /* Argument i must be one of n values. */

@@ -148,7 +148,9 @@ zp_format_text(struct zp_out *out, const char *f, const struct zp_shown *s)
 			err = put_letter(out, *++f, s);
 		} else if (*f == '\\' && f[1] != '\0') {
 			f++;
-			char c = *f == 'n' ? '\n' : *f == 't' ? '\t' : *f;
+			char c = *f;
+			if (c == 'n' || c == 't')
+				c = c == 'n' ? '\n' : '\t';
 			err = zp_out_put(out, &c, 1);
 		} else {
 			err = zp_out_put(out, f, 1);
@@ -166,9 +168,8 @@ put_base64(struct zp_out *out, const uint8_t *data, size_t len)
 		size_t n = len < 765 ? len : 765, chars = ZP_B64_CHARS(n);
 		zp_b64_write(buf, data, n);
 		for (size_t i = 0; i < chars; i++)
-			buf[i] = buf[i] == '-' ? '+'
-			    : buf[i] == '_'    ? '/'
-					       : buf[i];
+			if (buf[i] == '-' || buf[i] == '_')
+				buf[i] = buf[i] == '-' ? '+' : '/';
 		while (chars % 4 != 0)
 			buf[chars++] = '=';
 		enum zp_err err = zp_out_put(out, buf, chars);

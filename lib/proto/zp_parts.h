@@ -49,7 +49,7 @@ zp_parts_new(struct zp_parts **parts, bool stream,
 	void *arg, const struct zp_body *body, enum zp_err why, bool begun),
     void *arg);
 void
-zp_parts_free(struct zp_parts *parts);
+zp_parts_free(struct zp_parts *ps);
 
 /*
  * Adds an opened note or message.  Then call zp_parts_next() until it says
@@ -68,6 +68,6 @@ zp_parts_next(struct zp_parts *parts, struct zp_piece *piece);
  * bodies that waited behind a cut one are then there for zp_parts_next().
  */
 void
-zp_parts_end(struct zp_parts *parts);
+zp_parts_end(struct zp_parts *ps);
 
 #endif

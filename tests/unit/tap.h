@@ -52,8 +52,8 @@ tap_mem(const void *got, const void *want, size_t len, const char *file,
 }
 
 static inline bool
-tap_num(long long got, long long want, const char *file, int line,
-    const char *name)
+tap_num(
+    long long got, long long want, const char *file, int line, const char *name)
 {
 	bool good = got == want;
 
@@ -80,9 +80,9 @@ tap_skip(const char *name, const char *why)
 }
 
 #define OK(good, name) tap_ok((good), __FILE__, __LINE__, (name))
-#define SAME(got, want, len, name)                                             \
+#define SAME(got, want, len, name) \
 	tap_mem((got), (want), (len), __FILE__, __LINE__, (name))
-#define IS(got, want, name)                                                    \
+#define IS(got, want, name) \
 	tap_num((long long)(got), (long long)(want), __FILE__, __LINE__, (name))
 
 #endif
