@@ -2,13 +2,20 @@
 
 BENCH := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,\
 	$(sort $(wildcard tests/bench/bench_*.c)))
-CHECK_EXTRA += $(BENCH)
+BENCH_SH := $(sort $(wildcard tests/bench/bench_*.sh))
+# What they use: the limits they compare with, and who runs and compares.
+BENCH_WITH := $(B)/tests/bench/limit $(B)/tests/bench/harness
+CHECK_EXTRA += $(BENCH) $(BENCH_WITH)
 
-$(BENCH): $(B)/tests/bench/%: $(B)/tests/bench/%.o $(LIBZPINC)
+$(BENCH) $(BENCH_WITH): $(B)/tests/bench/%: $(B)/tests/bench/%.o $(LIBZPINC)
 	$(call say,LD,$@)
 	$(Q)$(CC_MODE) -o $@ $< $(LIBZPINC) $(ALL_LDFLAGS) $(SODIUM_LIBS) $(LIBS)
 
-bench: $(BENCH)
-	$(Q)for b in $(BENCH); do echo "# $${b##*/}"; $$b || exit 1; done
+# make bench ONLY='startup' runs some.
+ONLY ?= %
+bench: all $(BENCH) $(BENCH_WITH)
+	$(Q)for b in $(filter $(ONLY:%=$(B)/tests/bench/bench_%),$(BENCH)) \
+		$(filter $(ONLY:%=tests/bench/bench_%.sh),$(BENCH_SH)); do \
+		echo "# $${b##*/}"; $$b || exit 1; done
 
 .PHONY: bench

@@ -41,8 +41,8 @@ $(LINT)/%.tidy: %.c $(LINT_H) tests/lint/clang-tidy.yml tests/lint/rules.mk
 	$(Q)clang-tidy --quiet --config-file=tests/lint/clang-tidy.yml \
 		$(if $(filter tests/%,$<),'$(LINT_TEST_CHECKS)') $< -- \
 		$(LINT_CFLAGS) $(CPPFLAGS_$(basename $(notdir $<))) \
-		>$@.out 2>$@.err || { cat $@.out; rm -f $@.out $@.err; exit 1; }
-	@rm -f $@.out $@.err
+		>$@.out 2>&1 || \
+		{ grep -A2 error: $@.out; echo "all of it: $@.out"; exit 1; }
 	@touch $@
 
 $(LINT)/%.analyzer: %.c $(LINT_H) tests/lint/rules.mk
