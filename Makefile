@@ -3,6 +3,8 @@
 #   make            build everything into build/$(MODE)/
 #   make demo       install what is missing, build, show a conversation
 #   make check      install what the tests need, build, run all tests
+#   make lint       read the sources for mistakes
+#   make bench      ratios to what is possible; ONLY=startup for one
 #   make install    PREFIX and DESTDIR as usual; also uninstall
 #   make help       all targets and variables
 
@@ -32,7 +34,7 @@ PKG_zpinc-redis := hiredis
 PKG_zpinc-mles := libwebsockets libcbor libcjson
 
 # Debian's names of what building and testing need.
-BUILD_DEBS := gcc libc6-dev make pkg-config libsodium-dev libseccomp-dev \
+BUILD_DEBS := gcc libc6-dev make pkg-config libsodium-dev \
 	libcurl4-openssl-dev libmosquitto-dev libhiredis-dev libssl-dev \
 	libwebsockets-dev libcbor-dev libcjson-dev
 DEMO_DEBS :=

@@ -7,8 +7,8 @@
 
 /*
  * What a process gives up, so that whoever takes it over gains little.  One
- * file per system: zp_confine_linux.c (seccomp and Landlock, both without a
- * library), zp_confine_openbsd.c (pledge and unveil), zp_confine_other.c.
+ * file per system: zp_confine_linux.c (with zp_seccomp and zp_landlock),
+ * zp_confine_openbsd.c (pledge and unveil), zp_confine_other.c.
  *
  * Where the system lacks a mechanism that matters there is one warning on
  * stderr, or, if the user asked for it (`must`, from --confine),
@@ -44,7 +44,8 @@ zp_confine_early(void);
  *
  * flags: of enum zp_confine_flag.  dirs, with ZP_CONFINE_FILES: directories,
  * NULL behind the last, below which files may be read, written, made,
- * renamed and removed.  Only threads made afterwards are confined too.
+ * renamed and removed; one that is not there yet stays out of reach.  Only
+ * threads made afterwards are confined too.
  */
 ZP_CHECKED enum zp_err
 zp_confine_keyed(

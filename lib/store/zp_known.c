@@ -239,8 +239,9 @@ reload(struct zp_known *k, struct zp_fault *fault)
 		clear(&fresh);
 		return err;
 	}
-	clear(k);
+	struct zp_known old = *k;
 	*k = fresh;
+	clear(&old);
 	return ZP_OK;
 }
 

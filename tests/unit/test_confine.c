@@ -372,6 +372,8 @@ own_files(void)
 	fd = open(in_dir("state/new"), O_RDWR | O_CREAT | O_EXCL, 0600);
 	bool good = fd >= 0 && flock(fd, LOCK_EX) == 0 &&
 	    write(fd, "state", 5) == 5 && fsync(fd) == 0 &&
+	    link(in_dir("state/new"), in_dir("state/other")) == 0 &&
+	    unlink(in_dir("state/other")) == 0 &&
 	    rename(in_dir("state/new"), in_dir("state/seen")) == 0 &&
 	    pread(fd, got, 5, 0) == 5 && ftruncate(fd, 0) == 0;
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
