@@ -40,17 +40,21 @@ binaries() {
 	echo "$ZP_BUILD/tests/unit/test_cursor"
 }
 
-# Undefined symbols of the objects in the layers named, as "object symbol".
-wanted() {
-	local layer o
+# The objects in the layers named that have a source in the tree.
+objects() {
+	local layer c o
 	for layer in "$@"; do
-		for o in "$ZP_BUILD/lib/$layer"/*.o; do
-			[ -e "$o" ] || continue
-			[ -e "lib/$layer/$(basename "$o" .o).c" ] || continue
-			nm --undefined-only "$o" |
-				sed "s|.* |$layer/$(basename "$o" .o) |"
+		for c in lib/$layer/zp_*.c; do
+			o=$ZP_BUILD/${c%.c}.o
+			[ ! -e "$o" ] || echo "$o"
 		done
 	done
+}
+
+# Undefined symbols of these, as "layer/file symbol".
+wanted() {
+	objects "$@" | xargs nm -A --undefined-only |
+		sed -E 's|^.*/([a-z]+/zp_[a-z0-9_]+)\.o:.* |\1 |'
 }
 
 @test "a file includes its own layer and lower ones only" {
@@ -118,30 +122,33 @@ wanted() {
 # zp_confine_linux.c may implement zp_confine.h: a header's name is the
 # beginning of the names of its files.  x_impl.h and x_run.h are x's inside.
 @test "a file exports only zp_ names that its own header declares" {
-	local o c dir name header sym found checked=0 bad=0
-	for o in "$ZP_BUILD"/lib/*/zp_*.o; do
-		dir=lib/$(basename "$(dirname "$o")")
-		name=$(basename "$o" .o)
-		[ -e "$dir/$name.c" ] || continue
-		while read -r sym; do
-			checked=$((checked + 1))
-			found=
-			for header in "$dir"/zp_*.h; do
-				c=$(basename "$header" .h)
-				c=${c%_impl}
-				c=${c%_run}
-				[[ $name == "$c"* ]] || continue
-				! grep -qw "$sym" "$header" || found=1
-			done
-			[[ $sym == zp_* ]] && [ -n "$found" ] && continue
-			echo "$dir/$name.c exports $sym"
-			bad=1
-		done < <(nm --defined-only -g "$o" | awk '$2 ~ /[TDBRC]/ {
-			if ($3 !~ /^(__asan|__odr_asan|__tsan|__gcov|__cov|__llvm|__prof|DW\.)/)
-				print $3 }')
-	done
-	[ "$checked" -gt 50 ]
-	[ "$bad" -eq 0 ]
+	local h
+	run awk '
+		/^H/ { declared[$2, $3] = 1 }
+		/^S/ {
+			n++
+			good = 0
+			for (k in declared) {
+				split(k, part, SUBSEP)
+				if (part[2] == $3 && index($2, part[1]) == 1)
+					good = 1
+			}
+			if (!good || $3 !~ /^zp_/)
+				print $2 " exports " $3
+		}
+		END { exit n < 100 }
+	' <(
+		for h in lib/*/zp_*.h; do
+			grep -ohE '\bzp_[a-z0-9_]+ ?[(;[]' "$h" | tr -d ' (;[' | sort -u |
+				sed "s|^|H $(sed -E 's/(_impl|_run)?\.h$//' <<<"${h#lib/}") |"
+		done
+		objects '*' | xargs nm -A --defined-only -g |
+			sed -nE 's|^.*/([a-z]+/zp_[a-z0-9_]+)\.o:[0-9a-f]* [TDBRC] |S \1 |p' |
+			grep -vE ' (__asan|__odr_asan|__tsan|__gcov|__cov|__llvm|__prof|DW\.)'
+	)
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
 }
 
 @test "every header compiles alone" {
