@@ -1,0 +1,333 @@
+#include "net/zp_url.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/zp_io.h"
+
+static bool
+is_scheme(const char *s, size_t n)
+{
+	if (n == 0 || n > 32 || !isalpha((unsigned char)s[0]))
+		return false;
+	for (size_t i = 1; i < n; i++)
+		if (!isalnum((unsigned char)s[i]) && !strchr("+-.", s[i]))
+			return false;
+	return true;
+}
+
+/* Where user and host end: at path, query, fragment or the end. */
+static size_t
+authority(const char *s)
+{
+	return strcspn(s, "/?#");
+}
+
+/* The last `@` before the end of the authority, as browsers have it. */
+static const char *
+last_at(const char *s, size_t n)
+{
+	while (n > 0)
+		if (s[--n] == '@')
+			return s + n;
+	return NULL;
+}
+
+bool
+zp_url_has_password(const char *text)
+{
+	const char *s = strstr(text, "://");
+	const char *at;
+
+	if (s == NULL)
+		return false;
+	s += 3;
+	at = last_at(s, authority(s));
+	if (at == NULL)
+		return false;
+	const char *colon = memchr(s, ':', (size_t)(at - s));
+	return colon != NULL && colon + 1 < at;
+}
+
+static int
+hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+enum zp_err
+zp_url_decode(char *s)
+{
+	char *to = s;
+
+	for (; *s != '\0'; s++) {
+		if (*s != '%') {
+			*to++ = *s;
+			continue;
+		}
+		int high = hex(s[1]);
+		int low = high < 0 ? -1 : hex(s[2]);
+		if (low < 0 || (high | low) == 0)
+			return ZP_ERR_FORMAT;
+		*to++ = (char)(high << 4 | low);
+		s += 2;
+	}
+	*to = '\0';
+	return ZP_OK;
+}
+
+/* A decimal port, 1 to 65535. */
+static enum zp_err
+parse_port(const char *s, uint16_t *port)
+{
+	unsigned long v = 0;
+
+	if (*s == '\0')
+		return ZP_OK; /* "host:" is allowed and means none */
+	for (; *s != '\0'; s++) {
+		if (!isdigit((unsigned char)*s))
+			return ZP_ERR_FORMAT;
+		v = v * 10 + (unsigned long)(*s - '0');
+		if (v > 65535)
+			return ZP_ERR_FORMAT;
+	}
+	if (v == 0)
+		return ZP_ERR_FORMAT;
+	*port = (uint16_t)v;
+	return ZP_OK;
+}
+
+/* A copy of part of a string into *to, decoded. */
+static enum zp_err
+part(char **to, const char *s, size_t n)
+{
+	char *copy = strndup(s, n);
+
+	if (copy == NULL)
+		return ZP_ERR_MEMORY;
+	*to = copy;
+	return zp_url_decode(copy);
+}
+
+static enum zp_err
+parse_user(struct zp_url *u, const char *s, const char *at)
+{
+	const char *colon = memchr(s, ':', (size_t)(at - s));
+	const char *end = colon != NULL ? colon : at;
+	enum zp_err err = part(&u->user, s, (size_t)(end - s));
+
+	if (err == ZP_OK && colon != NULL && colon + 1 < at)
+		err = part(&u->password, colon + 1, (size_t)(at - colon - 1));
+	return err;
+}
+
+/* host, host:port, [v6], [v6]:port */
+static enum zp_err
+parse_host(struct zp_url *u, const char *s, size_t n)
+{
+	const char *host = s, *end = s + n, *rest;
+
+	if (n > 0 && s[0] == '[') {
+		host = s + 1;
+		rest = memchr(s, ']', n);
+		if (rest == NULL)
+			return ZP_ERR_FORMAT;
+		n = (size_t)(rest++ - host);
+	} else {
+		rest = memchr(s, ':', n);
+		if (rest == NULL)
+			rest = end;
+		n = (size_t)(rest - s);
+	}
+	if (rest < end && *rest != ':')
+		return ZP_ERR_FORMAT;
+	enum zp_err err = part(&u->host, host, n);
+	if (err || rest == end)
+		return err;
+	char port[8] = "";
+	if (end - rest > (ptrdiff_t)sizeof(port))
+		return ZP_ERR_FORMAT;
+	memcpy(port, rest + 1, (size_t)(end - rest - 1));
+	return parse_port(port, &u->port);
+}
+
+static enum zp_err
+parse_hierarchy(struct zp_url *u, const char *s)
+{
+	size_t n = authority(s);
+	const char *at = last_at(s, n), *rest = s + n;
+	enum zp_err err = ZP_OK;
+
+	if (at != NULL) {
+		err = parse_user(u, s, at);
+		n -= (size_t)(at + 1 - s);
+		s = at + 1;
+	}
+	if (!err)
+		err = parse_host(u, s, n);
+	if (err)
+		return err;
+	n = strcspn(rest, "?#");
+	u->path = strndup(rest, n);
+	if (u->path == NULL)
+		return ZP_ERR_MEMORY;
+	if (rest[n] != '?')
+		return ZP_OK;
+	rest += n + 1;
+	u->query = strndup(rest, strcspn(rest, "#"));
+	return u->query != NULL ? ZP_OK : ZP_ERR_MEMORY;
+}
+
+/* Everything is the path: a file's name may hold any character. */
+static enum zp_err
+parse_file(struct zp_url *u, const char *s)
+{
+	if (strncmp(s, "//localhost/", 12) == 0)
+		s += 11;
+	else if (strncmp(s, "///", 3) == 0)
+		s += 2;
+	else if (strncmp(s, "//", 2) == 0)
+		return ZP_ERR_FORMAT; /* another host's files */
+	if (*s == '\0')
+		return ZP_ERR_FORMAT;
+	u->path = strdup(s);
+	return u->path != NULL ? ZP_OK : ZP_ERR_MEMORY;
+}
+
+static enum zp_err
+make_safe(struct zp_url *u)
+{
+	bool v6 = u->host != NULL && strchr(u->host, ':') != NULL;
+	size_t cap = strlen(u->text) + 16;
+	char port[8] = "";
+
+	u->safe = malloc(cap);
+	if (u->safe == NULL)
+		return ZP_ERR_MEMORY;
+	if (u->port != 0)
+		snprintf(port, sizeof(port), ":%u", u->port);
+	if (u->host == NULL)
+		snprintf(u->safe, cap, "%s:%s", u->scheme, u->path);
+	else
+		snprintf(u->safe, cap, "%s://%s%s%s%s%s", u->scheme,
+		    v6 ? "[" : "", u->host, v6 ? "]" : "", port, u->path);
+	return ZP_OK;
+}
+
+static enum zp_err
+parse_into(struct zp_url *u, const char *text)
+{
+	size_t n = strcspn(text, ":");
+	enum zp_err err;
+
+	if (text[n] != ':' || !is_scheme(text, n))
+		return ZP_ERR_FORMAT;
+	for (const char *s = text; *s != '\0'; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return ZP_ERR_FORMAT;
+	u->text = strdup(text);
+	u->scheme = strndup(text, n);
+	if (u->text == NULL || u->scheme == NULL)
+		return ZP_ERR_MEMORY;
+	for (char *s = u->scheme; *s != '\0'; s++)
+		*s = (char)tolower((unsigned char)*s);
+	if (strcmp(u->scheme, "file") == 0)
+		err = parse_file(u, text + n + 1);
+	else if (strncmp(text + n, "://", 3) == 0)
+		err = parse_hierarchy(u, text + n + 3);
+	else
+		err = ZP_ERR_FORMAT;
+	return err ? err : make_safe(u);
+}
+
+enum zp_err
+zp_url_parse(struct zp_url **url, const char *text)
+{
+	struct zp_url *u;
+	enum zp_err err;
+
+	if (strlen(text) > ZP_URL_MAX)
+		return ZP_ERR_TOO_LONG;
+	u = calloc(1, sizeof(*u));
+	if (u == NULL)
+		return ZP_ERR_MEMORY;
+	err = parse_into(u, text);
+	if (err) {
+		zp_url_free(u);
+		return err;
+	}
+	*url = u;
+	return ZP_OK;
+}
+
+void
+zp_url_wipe(char *text)
+{
+	if (text == NULL)
+		return;
+	explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+void
+zp_url_free(struct zp_url *url)
+{
+	if (url == NULL)
+		return;
+	zp_url_wipe(url->text);
+	zp_url_wipe(url->password);
+	zp_url_wipe(url->query); /* tokens stand there */
+	free(url->safe);
+	free(url->scheme);
+	free(url->user);
+	free(url->host);
+	free(url->path);
+	free(url);
+}
+
+/* The first line of a file, without line end. */
+static enum zp_err
+first_line(char **text, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	size_t len;
+
+	if (fd < 0)
+		return ZP_ERR_IO;
+	enum zp_err err = zp_io_read_all(fd, 4 * ZP_URL_MAX, text, &len);
+	int why = errno;
+	close(fd);
+	if (err) {
+		errno = why;
+		return err;
+	}
+	(*text)[strcspn(*text, "\r\n")] = '\0';
+	return ZP_OK;
+}
+
+enum zp_err
+zp_url_find(char **text, const char *arg, const char *env)
+{
+	if (arg != NULL && arg[0] == '@')
+		return first_line(text, arg + 1);
+	if (arg != NULL && strcmp(arg, "-") != 0) {
+		if (zp_url_has_password(arg))
+			return ZP_ERR_USAGE;
+		env = arg;
+	}
+	if (env == NULL || *env == '\0')
+		return ZP_ERR_NOT_FOUND;
+	char *copy = strdup(env);
+	if (copy == NULL)
+		return ZP_ERR_MEMORY;
+	*text = copy;
+	return ZP_OK;
+}
