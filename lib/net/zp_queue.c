@@ -72,6 +72,13 @@ zp_queue_sent(struct zp_queue *q)
 }
 
 void
+zp_queue_unsend(struct zp_queue *q, struct zp_item *item)
+{
+	item->sent = false;
+	q->unsent = item;
+}
+
+void
 zp_queue_remove(struct zp_queue *q, struct zp_item *item)
 {
 	if (item->prev != NULL)

@@ -35,6 +35,10 @@ zp_queue_put(struct zp_queue *q, const struct zp_record *rec, bool live);
 void
 zp_queue_sent(struct zp_queue *q);
 
+/* It was the last to be sent, and is not. */
+void
+zp_queue_unsend(struct zp_queue *q, struct zp_item *item);
+
 /* Removes and frees an item, wherever it is. */
 void
 zp_queue_remove(struct zp_queue *q, struct zp_item *item);

@@ -5,15 +5,12 @@
 #define MARK_LEN (ZP_PREFIX_LEN - 1)
 
 bool
-zp_scan_next(const char *data, size_t len, size_t *from, bool more,
-    struct zp_record *rec)
+zp_scan_torn(const struct zp_record *rec, const char *end)
 {
-	if (!zp_record_find(data, len, from, more, rec))
+	const char *dot = rec->line + rec->len;
+
+	if (dot >= end || *dot != '.' || rec->enc_len < MARK_LEN)
 		return false;
-	const char *mark = data + *from - MARK_LEN;
-	if (*from < len && data[*from] == '.' && rec->enc_len >= MARK_LEN &&
-	    (memcmp(mark, "zp1", MARK_LEN) == 0 ||
-		memcmp(mark, "ml1", MARK_LEN) == 0))
-		*from -= MARK_LEN;
-	return true;
+	return memcmp(dot - MARK_LEN, "zp1", MARK_LEN) == 0 ||
+	    memcmp(dot - MARK_LEN, "ml1", MARK_LEN) == 0;
 }

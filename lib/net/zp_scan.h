@@ -4,12 +4,12 @@
 #include "wire/zp_record.h"
 
 /*
- * zp_record_find() for who has no key to tell a whole record from a torn one
- * with another behind it: where a record's end reads `zp1.`, the next one is
- * looked for there, so that both are found.
+ * Who has no key cannot tell a whole record from a torn one with another
+ * right behind it.  True if rec's end reads `zp1.`, which no whole record
+ * does: then the next is to be looked for from zp_record_retry() on, so that
+ * both are found.  end: where the data ends.
  */
 bool
-zp_scan_next(const char *data, size_t len, size_t *from, bool more,
-    struct zp_record *rec);
+zp_scan_torn(const struct zp_record *rec, const char *end);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/zp_err.h"
 #include "net/zp_url.h"
+#include "proc/zp_opt.h"
 #include "wire/zp_record.h"
 
 /*
@@ -29,6 +30,9 @@
  * signals and exit status.  One thread, one poll().
  */
 struct zp_transport;
+
+/* The longest cursor, so that it fits into an argument. */
+#define ZP_CURSOR_MAX 65536
 
 /* A record to publish.  It stays where it is until acked or refused. */
 struct zp_item {
@@ -51,13 +55,6 @@ struct zp_transport_args {
 	unsigned keepalive; /* seconds of silence before the link is dead */
 };
 
-/* An option of one transport alone. */
-struct zp_transport_option {
-	const char *name; /* long name; NULL ends the table */
-	char letter; /* also its short name */
-	bool arg; /* takes an argument */
-};
-
 /*
  * The protocol's side.  `self` is what zp_transport_main() was given.  No
  * function blocks, but for name look-ups of libraries that know no better.
@@ -66,22 +63,21 @@ struct zp_transport_option {
 struct zp_transport_ops {
 	const char *name; /* "zpinc-redis" */
 	const char *schemes; /* "redis rediss", separated by blanks */
-	const char *help; /* lines for --help about the own options, or NULL */
-	const struct zp_transport_option *options; /* optional */
+	const struct zp_opt *options; /* the transport's own; optional */
+	size_t n_options;
 	bool keepalive; /* has -k, --keepalive */
 
 	/*
-	 * Optional, with `options`.  False: arg makes no sense (exit 2).  arg
-	 * lives as long as the program.
+	 * Optional, with `options`.  False: arg makes no sense, said already
+	 * (exit 2).  arg lives as long as the program.
 	 */
-	bool (*option)(void *self, char letter, const char *arg);
+	bool (*option)(void *self, int id, const char *arg);
 
 	/*
 	 * Once, before anything else: keep t, look at the URL.  A failure
-	 * ends the program, with *why told if it was set.
+	 * ends the program; zp_transport_warn() has said why.
 	 */
-	enum zp_err (*start)(
-	    void *self, struct zp_transport *t, const char **why);
+	enum zp_err (*start)(void *self, struct zp_transport *t);
 
 	/*
 	 * Begins to connect: publish-only if there is no topic; else TOPIC
@@ -98,9 +94,10 @@ struct zp_transport_ops {
 	void (*disconnect)(void *self);
 
 	/*
-	 * Takes an item while the link is up; in order.  False: not now; it is
-	 * offered again after the next round of the loop.  Taking several and
-	 * sending them together in poll() is fine.
+	 * Takes an item while the link is up; in order.  False: not now (and
+	 * it must not have been acked or refused); it is offered again after
+	 * the next round of the loop.  Taking several and sending them
+	 * together in poll() is fine, acknowledging at once too.
 	 */
 	bool (*publish)(void *self, struct zp_item *item);
 
@@ -117,19 +114,12 @@ struct zp_transport_ops {
 
 	/*
 	 * Optional: writes where to resume after everything received so far:
-	 * at most cap printable characters of ASCII without blanks.  Returns
-	 * how many, 0 for none.
+	 * at most cap (ZP_CURSOR_MAX) printable characters of ASCII without
+	 * blanks.  Returns how many, 0 for none.
 	 */
 	size_t (*cursor)(void *self, char *to, size_t cap);
 
-	/*
-	 * Optional: nothing more comes; get what was taken acknowledged
-	 * (flush what is batched).  Called whenever the queue holds only items
-	 * in flight and stdin has ended or a signal came.
-	 */
-	void (*drain)(void *self);
-
-	/* At the end, after disconnect(): free what start() made. */
+	/* At the end, even if start() failed: free what it made. */
 	void (*stop)(void *self);
 };
 
@@ -193,6 +183,13 @@ zp_transport_acked(struct zp_transport *t, struct zp_item *item);
 void
 zp_transport_refused(struct zp_transport *t, struct zp_item *item,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * Has everything been offered that will ever be?  For who batches: then
+ * there is nothing to wait for.
+ */
+bool
+zp_transport_ending(const struct zp_transport *t);
 
 /*
  * Bytes that came from the server: every record in them goes to stdout, one

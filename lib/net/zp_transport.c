@@ -1,0 +1,678 @@
+#include "net/zp_transport.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/zp_text.h"
+#include "net/zp_scan.h"
+#include "net/zp_transport_run.h"
+
+/* stdin is read in blocks of so much. */
+#define BLOCK (64u << 10)
+
+/* stdout may be behind by so much before no more is received. */
+#define OUT_MOST (512u << 10)
+
+/* A cursor follows its record after so many ms at the latest. */
+#define CURSOR_AFTER 200
+
+/* After a signal or when stdout is gone: time to get the rest acknowledged. */
+#define STOP_WITHIN 1000
+
+static int64_t
+clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static uint32_t
+random32(void)
+{
+	uint32_t r = 0;
+
+	/* Without randomness there is merely no jitter. */
+	if (getentropy(&r, sizeof(r)) != 0)
+		r = 0;
+	return r;
+}
+
+/* ---- telling ---- */
+
+/* One line of text in which nothing can move a cursor or forge a line. */
+static void
+make_safe(char to[static ZP_REASON_MAX], const char *fmt, va_list ap)
+{
+	char raw[ZP_REASON_MAX];
+	size_t used, n;
+
+	vsnprintf(raw, sizeof(raw), fmt, ap);
+	n = zp_text_escape(
+	    to, ZP_REASON_MAX - 1, raw, strlen(raw), ZP_TEXT_LINE, &used);
+	to[n] = '\0';
+}
+
+static void
+say(struct zp_transport *t, const char *text, const char *more)
+{
+	zp_say(t->ops->name, "%s: %s%s", t->args.url->safe, text, more);
+}
+
+void
+zp_transport_warn(struct zp_transport *t, const char *fmt, ...)
+{
+	char text[ZP_REASON_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	make_safe(text, fmt, ap);
+	va_end(ap);
+	say(t, text, "");
+}
+
+/* Once something is wrong inside, nothing but the end remains. */
+static void
+broken(struct zp_transport *t, enum zp_err err)
+{
+	if (t->error == ZP_OK)
+		t->error = err;
+}
+
+void
+zp_transport_fail(struct zp_transport *t, enum zp_err err, const char *fmt, ...)
+{
+	char text[ZP_REASON_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	make_safe(text, fmt, ap);
+	va_end(ap);
+	say(t, text, "");
+	broken(t, err);
+}
+
+/* ---- stdout ---- */
+
+static void
+put(struct zp_transport *t, const char *data, size_t len)
+{
+	enum zp_err err = ZP_OK;
+
+	/* Who wrote here before us may have died within a line. */
+	if (!t->begun && !isatty(t->out.fd))
+		err = zp_outq_put(&t->out, "\n", 1);
+	t->begun = true;
+	if (!err)
+		err = zp_outq_put(&t->out, data, len);
+	if (!err)
+		err = zp_outq_put(&t->out, "\n", 1);
+	if (err)
+		broken(t, err);
+}
+
+static void
+put_status(struct zp_transport *t, const char *status)
+{
+	if (t->args.topic != NULL)
+		put(t, status, strlen(status));
+}
+
+static void
+put_cursor(struct zp_transport *t)
+{
+	static const char head[] = "#cursor ";
+	size_t n = sizeof(head) - 1;
+
+	t->cursor_at = INT64_MAX;
+	if (t->ops->cursor == NULL || t->args.topic == NULL)
+		return;
+	size_t len = t->ops->cursor(t->self, t->line + n, ZP_CURSOR_MAX);
+	if (len == 0)
+		return;
+	memcpy(t->line, head, n);
+	put(t, t->line, n + len);
+}
+
+/* A good link is told once, a bad one once for every new reason. */
+static void
+show_up(struct zp_transport *t)
+{
+	if (t->shown == ZP_SHOWN_UP)
+		return;
+	if (t->shown == ZP_SHOWN_DOWN)
+		say(t, "up again", "");
+	t->shown = ZP_SHOWN_UP;
+	t->reason[0] = '\0';
+	put_status(t, "#up");
+}
+
+static void
+show_down(struct zp_transport *t, const char *fmt, va_list ap)
+{
+	char reason[ZP_REASON_MAX], status[ZP_REASON_MAX + 8];
+
+	make_safe(reason, fmt, ap);
+	if (t->shown == ZP_SHOWN_DOWN && strcmp(reason, t->reason) == 0)
+		return;
+	t->shown = ZP_SHOWN_DOWN;
+	memcpy(t->reason, reason, sizeof(reason));
+	say(t, reason, "; trying again");
+	snprintf(status, sizeof(status), "#down %s", reason);
+	put_status(t, status);
+}
+
+/* ---- what the protocol's side calls ---- */
+
+const struct zp_transport_args *
+zp_transport_args(const struct zp_transport *t)
+{
+	return &t->args;
+}
+
+int64_t
+zp_transport_now(const struct zp_transport *t)
+{
+	return t->now;
+}
+
+void
+zp_transport_up(struct zp_transport *t)
+{
+	if (t->link == ZP_LINK_UP || t->dropping)
+		return;
+	t->link = ZP_LINK_UP;
+	t->up_since = t->now;
+	t->stirred = true;
+	show_up(t);
+}
+
+void
+zp_transport_live(struct zp_transport *t)
+{
+	if (t->dropping)
+		return;
+	put_cursor(t);
+	put_status(t, "#live");
+	t->live_seen = true;
+	t->stirred = true;
+}
+
+void
+zp_transport_down(struct zp_transport *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (t->dropping)
+		return;
+	va_start(ap, fmt);
+	show_down(t, fmt, ap);
+	va_end(ap);
+	t->dropping = true;
+}
+
+void
+zp_transport_stall(struct zp_transport *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	show_down(t, fmt, ap);
+	va_end(ap);
+	zp_queue_rewind(&t->queue);
+	t->stall_until = t->now + zp_backoff_next(&t->stalls, random32());
+}
+
+void
+zp_transport_acked(struct zp_transport *t, struct zp_item *item)
+{
+	zp_queue_remove(&t->queue, item);
+	t->stirred = true;
+	t->progress_at = t->now;
+	zp_backoff_reset(&t->stalls);
+	if (t->link == ZP_LINK_UP && !t->dropping)
+		show_up(t);
+}
+
+void
+zp_transport_refused(
+    struct zp_transport *t, struct zp_item *item, const char *fmt, ...)
+{
+	char text[ZP_REASON_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	make_safe(text, fmt, ap);
+	va_end(ap);
+	zp_transport_warn(
+	    t, "record %" PRIu64 " refused: %s", item->number, text);
+	zp_queue_remove(&t->queue, item);
+	t->stirred = true;
+	t->lost = true;
+}
+
+void
+zp_transport_receive_record(struct zp_transport *t, const struct zp_record *rec)
+{
+	t->stirred = true;
+	t->progress_at = t->now;
+	put(t, rec->line, rec->len);
+	if (t->cursor_at == INT64_MAX)
+		t->cursor_at = t->now + CURSOR_AFTER;
+}
+
+void
+zp_transport_receive(struct zp_transport *t, const char *data, size_t len)
+{
+	struct zp_record rec;
+	size_t from = 0;
+
+	while (zp_record_find(data, len, &from, false, &rec)) {
+		zp_transport_receive_record(t, &rec);
+		if (zp_scan_torn(&rec, data + len))
+			from = zp_record_retry(data, &rec);
+	}
+}
+
+bool
+zp_transport_room(const struct zp_transport *t)
+{
+	return zp_outq_len(&t->out) < OUT_MOST;
+}
+
+bool
+zp_transport_written(const struct zp_transport *t)
+{
+	return zp_outq_len(&t->out) == 0 && t->out.error == 0;
+}
+
+bool
+zp_transport_ending(const struct zp_transport *t)
+{
+	return (!t->reading || t->stopping) && t->queue.unsent == NULL;
+}
+
+/* A signal is waiting: the loop will see it. */
+static bool
+signalled(void)
+{
+	sigset_t set;
+
+	return sigpending(&set) == 0 &&
+	    (sigismember(&set, SIGTERM) || sigismember(&set, SIGINT) ||
+		sigismember(&set, SIGHUP));
+}
+
+bool
+zp_transport_flush(struct zp_transport *t)
+{
+	while (zp_outq_len(&t->out) > 0 && !signalled()) {
+		struct pollfd p = {.fd = t->out.fd, .events = POLLOUT};
+		/* Wakes now and then, because the signals are blocked. */
+		if (poll(&p, 1, 100) > 0)
+			zp_outq_write(&t->out);
+	}
+	return zp_transport_written(t);
+}
+
+/* ---- stdin ---- */
+
+static bool
+is_live(const struct zp_transport *t, const struct zp_record *rec)
+{
+	const char *live = t->args.live;
+
+	return live != NULL && strlen(live) == rec->rp_len &&
+	    memcmp(live, rec->rp, rec->rp_len) == 0;
+}
+
+/* Moves what was read into the queue, as far as that has room. */
+static void
+accept_records(struct zp_transport *t)
+{
+	struct zp_record rec;
+	enum zp_err err;
+
+	t->in_waits = false;
+	while (t->reading) {
+		if (!zp_queue_has_room(&t->queue)) {
+			t->in_waits = true;
+			return;
+		}
+		if (!zp_reader_next(&t->in, &rec))
+			break;
+		err = zp_queue_put(&t->queue, &rec, is_live(t, &rec));
+		if (err) {
+			broken(t, err);
+			return;
+		}
+		if (zp_scan_torn(&rec, t->in.in.data + t->in.in.end))
+			zp_reader_retry(&t->in, &rec);
+	}
+	if (t->reading && t->in.in.eof) {
+		t->reading = false;
+		t->progress_at = t->now;
+	}
+}
+
+static void
+read_stdin(struct zp_transport *t)
+{
+	enum zp_err err = zp_reader_fill(&t->in);
+
+	if (err == ZP_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return;
+	if (err) {
+		char buf[ZP_SAY_NAME];
+		zp_transport_warn(t, "stdin: %s", zp_say_err(buf, err));
+		t->lost = true;
+		t->in.in.eof = true;
+	}
+	accept_records(t);
+}
+
+/* ---- the loop ---- */
+
+/* Drops the link if a callback asked for it. */
+static void
+drop(struct zp_transport *t)
+{
+	if (!t->dropping)
+		return;
+	t->ops->disconnect(t->self);
+	zp_queue_rewind(&t->queue);
+	if (t->link == ZP_LINK_UP && t->now - t->up_since >= ZP_BACKOFF_GOOD)
+		zp_backoff_reset(&t->links);
+	t->retry_at = t->now + zp_backoff_next(&t->links, random32());
+	t->link = ZP_LINK_OFF;
+	t->dropping = false;
+}
+
+static void
+connect_and_publish(struct zp_transport *t)
+{
+	if (t->link == ZP_LINK_OFF && t->now >= t->retry_at) {
+		t->link = ZP_LINK_TRYING;
+		t->ops->connect(t->self);
+	}
+	drop(t);
+	while (t->link == ZP_LINK_UP && t->queue.unsent != NULL &&
+	    t->now >= t->stall_until && t->error == ZP_OK) {
+		struct zp_item *item = t->queue.unsent;
+		zp_queue_sent(&t->queue);
+		if (!t->ops->publish(t->self, item)) {
+			/* A stall has put it back already. */
+			if (item->sent)
+				zp_queue_unsend(&t->queue, item);
+			break;
+		}
+		drop(t);
+	}
+	drop(t);
+}
+
+static void
+sooner(int *wait_ms, int64_t at, int64_t now)
+{
+	if (at == INT64_MAX)
+		return;
+	int64_t ms = at > now ? at - now : 0;
+	if (ms < *wait_ms)
+		*wait_ms = (int)ms;
+}
+
+/* Does the time-out count now? */
+static bool
+gives_up(const struct zp_transport *t)
+{
+	bool publishes = t->args.topic == NULL && !t->reading;
+
+	return t->timeout_ms > 0 && (t->args.once || publishes);
+}
+
+/* When something is due, if no descriptor wakes us before. */
+static int
+next_due(const struct zp_transport *t)
+{
+	int wait_ms = 60000;
+
+	if (t->link == ZP_LINK_OFF)
+		sooner(&wait_ms, t->retry_at, t->now);
+	if (t->queue.unsent != NULL && t->stall_until > t->now)
+		sooner(&wait_ms, t->stall_until, t->now);
+	sooner(&wait_ms, t->cursor_at, t->now);
+	if (t->stopping)
+		sooner(&wait_ms, t->stop_at, t->now);
+	if (gives_up(t))
+		sooner(&wait_ms, t->progress_at + t->timeout_ms, t->now);
+	return wait_ms;
+}
+
+enum { FD_IN, FD_OUT, FD_FIRST, FD_MOST = 64 };
+
+/* What stdin and stdout are waited for. */
+static void
+own_fds(struct zp_transport *t, struct pollfd *fds)
+{
+	bool in = t->reading && !t->in_waits && !t->args.once;
+
+	fds[FD_IN] =
+	    (struct pollfd){.fd = in ? t->in.in.fd : -1, .events = POLLIN};
+	/* Without events too: a closed pipe shows as POLLERR. */
+	fds[FD_OUT] = (struct pollfd){
+	    .fd = t->args.topic != NULL && t->out.error == 0 ? t->out.fd : -1,
+	    .events = zp_outq_len(&t->out) > 0 ? POLLOUT : 0};
+}
+
+static void
+begin_to_stop(struct zp_transport *t)
+{
+	if (t->stopping)
+		broken(t, ZP_ERR_UNDELIVERED); /* the second signal */
+	if (t->cursor_at != INT64_MAX)
+		put_cursor(t);
+	t->stopping = true;
+	t->stop_at = t->now + STOP_WITHIN;
+}
+
+/* Waits, then lets everybody work.  `wake`: the signals open while waiting. */
+static void
+turn(struct zp_transport *t, const sigset_t *wake)
+{
+	struct pollfd fds[FD_MOST];
+	int wait_ms = next_due(t), got;
+	size_t n = t->link == ZP_LINK_OFF
+	    ? 0
+	    : t->ops->poll(
+		  t->self, fds + FD_FIRST, FD_MOST - FD_FIRST, &wait_ms);
+
+	drop(t);
+	if (t->link == ZP_LINK_OFF)
+		n = 0;
+	own_fds(t, fds);
+	if (t->stirred)
+		wait_ms = 0;
+	struct timespec ts = {wait_ms / 1000, wait_ms % 1000 * 1000000L};
+	got = ppoll(fds, FD_FIRST + n, &ts, wake);
+	t->now = clock_ms();
+	if (got < 0) {
+		if (errno == EINTR)
+			begin_to_stop(t);
+		return;
+	}
+	if (fds[FD_OUT].revents & POLLOUT)
+		zp_outq_write(&t->out);
+	else if (fds[FD_OUT].revents & (POLLERR | POLLHUP | POLLNVAL))
+		t->out.error = EPIPE;
+	if (fds[FD_IN].fd >= 0 && fds[FD_IN].revents != 0)
+		read_stdin(t);
+	if (t->link != ZP_LINK_OFF)
+		t->ops->service(t->self, fds + FD_FIRST, n);
+	drop(t);
+}
+
+/* Does stdin hold something that was written before the signal? */
+static bool
+stdin_pending(const struct zp_transport *t)
+{
+	return t->reading && !t->args.once &&
+	    (t->in_waits || zp_in_ready(&t->in.in));
+}
+
+/* Is there nothing left to do? */
+static bool
+finished(struct zp_transport *t)
+{
+	if (t->error != ZP_OK)
+		return true;
+	if (t->out.error != 0 && !t->stopping)
+		begin_to_stop(t);
+	bool empty = t->queue.count == 0;
+	bool shown = zp_outq_len(&t->out) == 0;
+	if (t->stopping)
+		return t->now >= t->stop_at ||
+		    (empty && shown && !stdin_pending(t));
+	if (t->args.once && t->live_seen)
+		return shown;
+	if (gives_up(t) && t->now - t->progress_at >= t->timeout_ms)
+		return true;
+	return t->args.topic == NULL && !t->reading && empty;
+}
+
+/* Names the records that nobody acknowledged, by their number. */
+static void
+tell_undelivered(struct zp_transport *t)
+{
+	char list[256] = "";
+	size_t len = 0;
+	uint64_t first = 0, last = 0;
+	const struct zp_item *item = t->queue.head;
+
+	while (item != NULL && len < sizeof(list) - 64) {
+		first = last = item->number;
+		for (item = item->next;
+		     item != NULL && item->number == last + 1;
+		     item = item->next)
+			last++;
+		int n = snprintf(list + len, sizeof(list) - len,
+		    first == last ? "%s%" PRIu64 : "%s%" PRIu64 " to %" PRIu64,
+		    len > 0 ? ", " : "", first, last);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	zp_transport_warn(t, "not delivered: %s %s of the input%s%s",
+	    t->queue.count > 1 ? "records" : "record", list,
+	    item != NULL ? ", and more" : "",
+	    t->in_waits ? ", and all behind" : "");
+}
+
+static enum zp_exit
+outcome(struct zp_transport *t)
+{
+	if (t->queue.count > 0 || t->in_waits) {
+		tell_undelivered(t);
+		t->lost = true;
+	}
+	if (t->error != ZP_OK && t->error != ZP_ERR_UNDELIVERED)
+		return zp_err_status(t->error);
+	if (t->out.error != 0 && t->out.error != EPIPE) {
+		errno = t->out.error;
+		zp_transport_warn(t, "stdout: %s", strerror(errno));
+		return ZP_EXIT_IO;
+	}
+	if (t->args.once && !t->live_seen && !t->stopping) {
+		zp_transport_warn(t, "the history did not come in time");
+		return ZP_EXIT_IO;
+	}
+	return t->lost ? ZP_EXIT_IO : ZP_EXIT_OK;
+}
+
+static void
+on_signal(int sig)
+{
+	(void)sig; /* it interrupts the wait, which is all it is for */
+}
+
+/* Blocks the signals that end us, but for waits under *wake. */
+static void
+catch_signals(sigset_t *wake)
+{
+	static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
+	struct sigaction act = {.sa_handler = on_signal};
+	struct sigaction was;
+	sigset_t set;
+
+	sigemptyset(&act.sa_mask);
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		/* nohup and background jobs ignore some: so do we. */
+		if (sigaction(ends[i], NULL, &was) == 0 &&
+		    was.sa_handler == SIG_IGN)
+			continue;
+		sigaction(ends[i], &act, NULL);
+		sigaddset(&set, ends[i]);
+	}
+	sigprocmask(SIG_BLOCK, &set, wake);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		sigdelset(wake, ends[i]);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void
+run(struct zp_transport *t)
+{
+	sigset_t wake;
+
+	catch_signals(&wake);
+	t->now = clock_ms();
+	t->progress_at = t->now;
+	while (!finished(t)) {
+		t->stirred = false;
+		connect_and_publish(t);
+		if (t->now >= t->cursor_at)
+			put_cursor(t);
+		if (zp_outq_len(&t->out) > 0 && t->out.burst > PIPE_BUF)
+			zp_outq_write(&t->out);
+		if (finished(t))
+			break;
+		turn(t, &wake);
+		accept_records(t);
+	}
+}
+
+enum zp_exit
+zp_transport_run(struct zp_transport *t)
+{
+	enum zp_err err = zp_reader_init(&t->in, STDIN_FILENO, BLOCK);
+	enum zp_exit status;
+
+	t->now = clock_ms();
+	t->cursor_at = INT64_MAX;
+	t->reading = true;
+	zp_outq_init(&t->out, STDOUT_FILENO);
+	zp_queue_init(&t->queue);
+	zp_backoff_init(&t->links, ZP_BACKOFF_FIRST, ZP_BACKOFF_MOST);
+	zp_backoff_init(&t->stalls, ZP_BACKOFF_FIRST, ZP_BACKOFF_MOST);
+	if (!err)
+		err = t->ops->start(t->self, t);
+	if (err) {
+		status = zp_err_status(err);
+	} else {
+		run(t);
+		if (t->link != ZP_LINK_OFF)
+			t->ops->disconnect(t->self);
+		status = outcome(t);
+	}
+	t->ops->stop(t->self);
+	zp_queue_free(&t->queue);
+	zp_outq_free(&t->out);
+	zp_reader_free(&t->in);
+	return status;
+}

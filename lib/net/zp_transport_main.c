@@ -1,0 +1,250 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/zp_b64.h"
+#include "net/zp_transport_run.h"
+#include "proc/zp_opt.h"
+
+/* Ids of the options that all have; those of one alone are below. */
+enum { ID_CURSOR = 900, ID_ONCE, ID_TIMEOUT, ID_KEEPALIVE };
+
+static const struct zp_opt common[] = {
+    {ID_CURSOR, 'c', "cursor", "CURSOR", "resume behind a #cursor line"},
+    {ID_ONCE, '1', "once", NULL, "print what is retained, then end"},
+    {ID_TIMEOUT, 't', "timeout", "TIME",
+	"give up so long after the last progress (30)"},
+    {ID_KEEPALIVE, 'k', "keepalive", "SECONDS",
+	"a link silent for so long is probed, then down (30)"},
+};
+
+#define COMMON (sizeof(common) / sizeof(*common))
+
+#define TIMEOUT_MS 30000
+#define KEEPALIVE_S 30
+
+static enum zp_exit
+usage_error(const struct zp_transport *t, const char *what, const char *arg)
+{
+	char name[ZP_SAY_NAME];
+
+	zp_say(t->ops->name, "%s: %s", zp_say_name(name, arg), what);
+	return ZP_EXIT_USAGE;
+}
+
+/* One option; false if its argument makes no sense, which has been said. */
+static bool
+take_option(struct zp_transport *t, int id, const char *arg)
+{
+	uint64_t value;
+
+	switch (id) {
+	case ID_CURSOR:
+		t->args.cursor = arg;
+		return true;
+	case ID_ONCE:
+		t->args.once = true;
+		return true;
+	case ID_TIMEOUT:
+		if (zp_opt_duration(arg, &value) == ZP_OK) {
+			t->timeout_ms = (int64_t)value;
+			return true;
+		}
+		usage_error(t, "not a time", arg);
+		return false;
+	case ID_KEEPALIVE:
+		if (zp_opt_number(arg, 1, 3600, &value) == ZP_OK) {
+			t->args.keepalive = (unsigned)value;
+			return true;
+		}
+		usage_error(t, "not 1 to 3600 seconds", arg);
+		return false;
+	default:
+		return t->ops->option(t->self, id, arg);
+	}
+}
+
+/* All options; -1: go on, else the exit status. */
+static int
+take_options(struct zp_transport *t, struct zp_opts *o, int argc, char **argv)
+{
+	struct zp_opt table[ZP_OPT_MOST];
+	char usage[128];
+	const char *arg;
+	size_t n = 0;
+	int id;
+
+	for (size_t i = 0; i < COMMON; i++)
+		if (common[i].id != ID_KEEPALIVE || t->ops->keepalive)
+			table[n++] = common[i];
+	for (size_t i = 0; i < t->ops->n_options && n < ZP_OPT_MOST; i++)
+		table[n++] = t->ops->options[i];
+	snprintf(usage, sizeof(usage), "%s [options] [URL] [TOPIC [LIVE]]",
+	    t->ops->name);
+	zp_opt_init(o, t->ops->name, argc, argv, table, n);
+	while ((id = zp_opt_next(o, usage, &arg)) >= 0)
+		if (!take_option(t, id, arg))
+			return ZP_EXIT_USAGE;
+	if (id == ZP_OPT_HELP)
+		return ZP_EXIT_OK;
+	return id == ZP_OPT_END ? -1 : ZP_EXIT_USAGE;
+}
+
+/* A topic is base64url, which no URL is: that has a colon. */
+static bool
+is_topic(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n > 0 && n <= ZP_ML_NAME_MAX && strcmp(s, "-") != 0 &&
+	    zp_b64_run(s, n) == n;
+}
+
+static bool
+scheme_fits(const char *schemes, const char *scheme)
+{
+	size_t n = strlen(scheme);
+
+	for (const char *s = schemes; *s != '\0';) {
+		size_t len = strcspn(s, " ");
+		if (len == n && memcmp(s, scheme, n) == 0)
+			return true;
+		s += len;
+		s += *s == ' ';
+	}
+	return false;
+}
+
+static enum zp_exit
+url_error(const struct zp_transport *t, enum zp_err err, const char *arg)
+{
+	char name[ZP_SAY_NAME], buf[ZP_SAY_NAME];
+
+	if (err == ZP_ERR_USAGE) {
+		zp_say(t->ops->name,
+		    "a URL with a password is not taken from the command "
+		    "line, where others see it");
+		zp_hint("put it into a file of your own and give @FILE, or "
+			"into $ZPINC_URL");
+		return ZP_EXIT_USAGE;
+	}
+	if (err == ZP_ERR_NOT_FOUND) {
+		zp_say(t->ops->name, "no URL, and $ZPINC_URL is not set");
+		zp_hint("%s --help tells the arguments", t->ops->name);
+		return ZP_EXIT_USAGE;
+	}
+	zp_say(t->ops->name, "%s: %s", zp_say_name(name, arg),
+	    zp_say_err(buf, err));
+	return err == ZP_ERR_TOO_LONG ? ZP_EXIT_USAGE : zp_err_status(err);
+}
+
+/* The URL, from wherever it comes; -1: go on, else the exit status. */
+static int
+take_url(struct zp_transport *t, const char *arg, struct zp_url **url)
+{
+	char *env = getenv("ZPINC_URL"), *text = NULL;
+	enum zp_err err = zp_url_find(&text, arg, env);
+
+	/* What the environment held is no longer to be read there. */
+	if (env != NULL)
+		explicit_bzero(env, strlen(env));
+	if (err)
+		return (int)url_error(t, err, arg != NULL ? arg : "");
+	err = zp_url_parse(url, text);
+	zp_url_wipe(text);
+	if (err == ZP_ERR_MEMORY)
+		return (int)url_error(t, err, "URL");
+	if (err) {
+		/* It may hold a password, so it is not repeated. */
+		zp_say(t->ops->name, "the URL is malformed");
+		zp_hint("it begins with one of: %s", t->ops->schemes);
+		return ZP_EXIT_USAGE;
+	}
+	if (!scheme_fits(t->ops->schemes, (*url)->scheme)) {
+		zp_say(t->ops->name, "%s: not a URL for this transport",
+		    (*url)->scheme);
+		zp_hint("it begins with one of: %s", t->ops->schemes);
+		return ZP_EXIT_USAGE;
+	}
+	t->args.url = *url;
+	return -1;
+}
+
+/* [URL] [TOPIC [LIVE]]; -1: go on, else the exit status. */
+static int
+take_operands(
+    struct zp_transport *t, const struct zp_opts *o, struct zp_url **url)
+{
+	int n = zp_opt_operands(o), i = 0, status;
+	const char *arg = NULL;
+
+	if (n > 0 && !is_topic(zp_opt_operand(o, 0)))
+		arg = zp_opt_operand(o, i++);
+	if (i < n)
+		t->args.topic = zp_opt_operand(o, i++);
+	if (i < n)
+		t->args.live = zp_opt_operand(o, i++);
+	if (i < n)
+		return (int)usage_error(
+		    t, "one argument too many", zp_opt_operand(o, i));
+	if (t->args.topic != NULL && !is_topic(t->args.topic))
+		return (int)usage_error(t, "not a topic", t->args.topic);
+	if (t->args.live != NULL && !is_topic(t->args.live))
+		return (int)usage_error(t, "not a topic", t->args.live);
+	status = take_url(t, arg, url);
+	if (status >= 0)
+		return status;
+	if (t->args.once && t->args.topic == NULL)
+		return (int)usage_error(t, "needs a topic", "--once");
+	return -1;
+}
+
+/* From the option or the environment; what is none is told and left. */
+static void
+take_cursor(struct zp_transport *t)
+{
+	const char *c = t->args.cursor;
+
+	if (c == NULL)
+		c = getenv("ZPINC_CURSOR");
+	t->args.cursor = NULL;
+	if (c == NULL || *c == '\0')
+		return;
+	bool good = strlen(c) <= ZP_CURSOR_MAX;
+	for (const char *s = c; good && *s != '\0'; s++)
+		good = *s > ' ' && *s < 0x7f;
+	if (good)
+		t->args.cursor = c;
+	else
+		zp_transport_warn(t, "the cursor is malformed and not used");
+}
+
+int
+zp_transport_main(
+    int argc, char **argv, const struct zp_transport_ops *ops, void *self)
+{
+	struct zp_transport *t = calloc(1, sizeof(*t));
+	struct zp_url *url = NULL;
+	struct zp_opts o;
+	int status;
+
+	if (t == NULL) {
+		zp_say(ops->name, "%s", zp_err_text(ZP_ERR_MEMORY));
+		return ZP_EXIT_IO;
+	}
+	t->ops = ops;
+	t->self = self;
+	t->timeout_ms = TIMEOUT_MS;
+	t->args.keepalive = KEEPALIVE_S;
+	status = take_options(t, &o, argc, argv);
+	if (status < 0)
+		status = take_operands(t, &o, &url);
+	if (status < 0) {
+		take_cursor(t);
+		status = (int)zp_transport_run(t);
+	}
+	zp_url_free(url);
+	free(t);
+	return status;
+}
