@@ -61,7 +61,8 @@ append(struct zp_sse *s, char **buf, size_t *have, size_t *cap,
 		*buf = grown;
 		*cap = want;
 	}
-	memcpy(*buf + *have, bytes, n);
+	if (n > 0)
+		memcpy(*buf + *have, bytes, n);
 	*have += n;
 	return ZP_OK;
 }
