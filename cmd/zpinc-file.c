@@ -23,6 +23,9 @@
 #define SCAN 2000
 #define SCAN_UNWATCHED 50
 
+/* Whoever removes a folder shall be done before we make it again (ms). */
+#define PATIENCE 100
+
 /* The looking itself takes at most one part in so many of the time. */
 #define SCAN_SHARE 20
 
@@ -55,6 +58,7 @@ struct file {
 	const char *dir;
 	uint64_t keep;
 	struct zp_watch watch;
+	int dir_watch; /* of DIR, where topics' folders come and go */
 	struct topic topics[2]; /* TOPIC and LIVE */
 	size_t n_topics;
 	bool live_told;
@@ -128,6 +132,7 @@ start(void *self, struct zp_transport *t)
 	f->dir = args->url->path;
 	f->durable = args->topic == NULL;
 	f->sync_at = INT64_MAX;
+	f->dir_watch = -1;
 	zp_watch_open(&f->watch);
 	if (args->topic != NULL)
 		err = add_topic(f, args->topic, false, args->cursor);
@@ -171,32 +176,37 @@ reach(struct file *f)
 		zp_transport_down(f->t, "%s", strerror(ENOTDIR));
 		return false;
 	}
+	if (f->dir_watch < 0 && f->n_topics > 0)
+		f->dir_watch = zp_watch_folders(&f->watch, f->dir);
 	return true;
 }
 
 /*
  * Opens a topic's folder if it is not the one at hand any more.  One that
- * is missing and cannot be made is empty, and looked for again.
+ * is missing and cannot be made is empty, and looked for again; soon, if the
+ * folder above went away just now.
  */
-static void
+static int64_t
 attach(struct file *f, struct topic *topic)
 {
 	if (zp_dirread_attached(&topic->read))
-		return;
+		return SCAN;
 	zp_dirread_detach(&topic->read);
 	zp_watch_remove(&f->watch, topic->watch);
 	topic->watch = -1;
 	if (zp_dirwrite_make_folder(topic->read.path) != ZP_OK)
-		return;
+		return errno == ENOENT ? SCAN_UNWATCHED : SCAN;
 	if (zp_dirread_attach(&topic->read) != ZP_OK) {
 		zp_transport_warn(f->t, "%s: %s",
 		    strrchr(topic->read.path, '/') + 1, strerror(errno));
-		return;
+		return SCAN;
 	}
-	topic->watch = zp_watch_add(&f->watch, topic->read.path);
+	topic->watch = zp_watch_files(&f->watch, topic->read.path);
 	/* The watch goes by name: was it moved in between? */
-	if (!zp_dirread_attached(&topic->read))
-		zp_dirread_detach(&topic->read);
+	if (zp_dirread_attached(&topic->read))
+		return SCAN;
+	zp_dirread_detach(&topic->read);
+	return SCAN_UNWATCHED;
 }
 
 static int64_t
@@ -212,10 +222,9 @@ static void
 scan(struct file *f, struct topic *topic)
 {
 	int64_t began = steady_ms();
-	int64_t next = topic->watch >= 0 ? SCAN : SCAN_UNWATCHED;
+	int64_t next = attach(f, topic);
 	enum zp_err err;
 
-	attach(f, topic);
 	bool was_full = topic->read.full;
 	err = zp_dirread_scan(&topic->read);
 	if (err == ZP_ERR_MEMORY)
@@ -224,12 +233,38 @@ scan(struct file *f, struct topic *topic)
 		zp_transport_warn(f->t,
 		    "more than %d files; the others are not read",
 		    ZP_DIRREAD_FILES);
-	if (topic->read.dir < 0)
-		next = SCAN;
+	if (topic->read.dir >= 0 && topic->watch < 0)
+		next = SCAN_UNWATCHED;
 	topic->cost = steady_ms() - began;
 	if (next < topic->cost * SCAN_SHARE)
 		next = topic->cost * SCAN_SHARE;
 	topic->scan_at = began + next;
+}
+
+static void
+scan_soon(struct topic *topic, int64_t at)
+{
+	if (at < topic->scan_at)
+		topic->scan_at = at;
+}
+
+/* A topic's folder came, went or is another. */
+static void
+folder_changed(
+    struct file *f, int id, enum zp_watch_what what, const char *name)
+{
+	int64_t soon = zp_transport_now(f->t) + PATIENCE;
+
+	if (what == ZP_WATCH_GONE && id == f->dir_watch)
+		f->dir_watch = -1;
+	for (size_t i = 0; i < f->n_topics; i++) {
+		struct topic *topic = &f->topics[i];
+		const char *own = strrchr(topic->read.path, '/') + 1;
+		if (what == ZP_WATCH_GONE && id == topic->watch)
+			topic->watch = -1;
+		if (name == NULL || strcmp(name, own) == 0)
+			scan_soon(topic, soon);
+	}
 }
 
 static void
@@ -238,24 +273,20 @@ on_change(void *arg, int id, enum zp_watch_what what, const char *name)
 	struct file *f = arg;
 	int64_t now = zp_transport_now(f->t);
 
+	if (id == f->dir_watch || what == ZP_WATCH_GONE) {
+		folder_changed(f, id, what, name);
+		return;
+	}
 	for (size_t i = 0; i < f->n_topics; i++) {
 		struct topic *topic = &f->topics[i];
-		bool known = false;
+		bool mine = topic->watch == id;
 		if (what == ZP_WATCH_LOST)
-			topic->scan_at = now;
-		if (topic->watch != id)
-			continue;
-		if (what == ZP_WATCH_GONE) {
-			topic->watch = -1;
-			zp_dirread_detach(&topic->read);
-			topic->scan_at = now;
-		} else if (name != NULL) {
-			known = zp_dirread_mark(
-			    &topic->read, name, what == ZP_WATCH_REPLACED);
-		}
-		/* A new file, soon; not at once for ever new ones. */
-		if (!known && topic->cost * SCAN_SHARE + now < topic->scan_at)
-			topic->scan_at = now + topic->cost * SCAN_SHARE;
+			scan_soon(topic, now);
+		else if (mine && name != NULL &&
+		    !zp_dirread_mark(
+			&topic->read, name, what == ZP_WATCH_REPLACED))
+			/* A new file; at once, but not for ever new ones. */
+			scan_soon(topic, now + topic->cost * SCAN_SHARE);
 	}
 }
 
@@ -496,30 +527,39 @@ sync_all(struct file *f)
 	return err;
 }
 
+/* May more be gathered before it must be on disk? */
+static bool
+may_wait(const struct file *f, int64_t now)
+{
+	return f->durable && !zp_transport_ending(f->t) && now < f->sync_at &&
+	    f->unsynced < SYNC_BYTES && f->n_taken < ZP_QUEUE_COUNT;
+}
+
 static void
 write_files(struct file *f, int64_t now)
 {
-	enum zp_err err = ZP_OK;
+	enum zp_err err = ZP_OK, synced = ZP_OK;
 
 	if (f->n_taken == 0 || !have_id(f))
 		return;
 	while (f->n_written < f->n_taken && !err)
 		err = write_batch(f);
-	if (err) {
-		fail_writing(f, err);
-		return;
-	}
+	int why = errno;
 	if (f->sync_at == INT64_MAX)
 		f->sync_at = now + SYNC_AFTER;
-	if (f->durable && !zp_transport_ending(f->t) && now < f->sync_at &&
-	    f->unsynced < SYNC_BYTES && f->n_taken < ZP_QUEUE_COUNT)
+	if (!err && may_wait(f, now))
 		return;
 	if (f->durable)
-		err = sync_all(f);
+		synced = sync_all(f);
+	if (synced) {
+		fail_writing(f, synced);
+		return;
+	}
+	/* What stands in the file is done with, whatever came behind. */
+	acknowledge(f);
+	errno = why;
 	if (err)
 		fail_writing(f, err);
-	else
-		acknowledge(f);
 }
 
 static bool

@@ -14,13 +14,23 @@ zp_watch_open(struct zp_watch *w)
 }
 
 int
-zp_watch_add(struct zp_watch *w, const char *path)
+zp_watch_files(struct zp_watch *w, const char *path)
 {
 	if (w->fd < 0)
 		return -1;
 	return inotify_add_watch(w->fd, path,
 	    IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF |
 		IN_MOVE_SELF | IN_ONLYDIR | IN_DONT_FOLLOW);
+}
+
+int
+zp_watch_folders(struct zp_watch *w, const char *path)
+{
+	if (w->fd < 0)
+		return -1;
+	return inotify_add_watch(w->fd, path,
+	    IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
+		IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
 }
 
 void
@@ -69,7 +79,15 @@ zp_watch_open(struct zp_watch *w)
 }
 
 int
-zp_watch_add(struct zp_watch *w, const char *path)
+zp_watch_files(struct zp_watch *w, const char *path)
+{
+	(void)w;
+	(void)path;
+	return -1;
+}
+
+int
+zp_watch_folders(struct zp_watch *w, const char *path)
 {
 	(void)w;
 	(void)path;

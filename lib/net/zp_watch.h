@@ -17,9 +17,13 @@ zp_watch_open(struct zp_watch *w);
 void
 zp_watch_close(struct zp_watch *w);
 
-/* Watches the folder (not through a symbolic link); its id, or -1. */
+/* Watches the files of a folder; its id, or -1. */
 int
-zp_watch_add(struct zp_watch *w, const char *path);
+zp_watch_files(struct zp_watch *w, const char *path);
+
+/* Watches which folders are in a folder; its id, or -1. */
+int
+zp_watch_folders(struct zp_watch *w, const char *path);
 
 /* No-op for -1. */
 void
@@ -27,7 +31,7 @@ zp_watch_remove(struct zp_watch *w, int id);
 
 enum zp_watch_what {
 	ZP_WATCH_CHANGED, /* the file `name` of folder id */
-	ZP_WATCH_REPLACED, /* another file took that name, or a new one */
+	ZP_WATCH_REPLACED, /* another file has that name, or none any more */
 	ZP_WATCH_GONE, /* the folder itself; id is no longer valid */
 	ZP_WATCH_LOST, /* events were lost, of all folders: look at everything
 			*/
