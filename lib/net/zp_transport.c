@@ -49,7 +49,7 @@ random32(void)
 /* ---- telling ---- */
 
 /* One line of text in which nothing can move a cursor or forge a line. */
-static void
+static void __attribute__((format(printf, 2, 0)))
 make_safe(char to[static ZP_REASON_MAX], const char *fmt, va_list ap)
 {
 	char raw[ZP_REASON_MAX];
@@ -155,7 +155,7 @@ show_up(struct zp_transport *t)
 	put_status(t, "#up");
 }
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 show_down(struct zp_transport *t, const char *fmt, va_list ap)
 {
 	char reason[ZP_REASON_MAX], status[ZP_REASON_MAX + 8];

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # A folder as the server of the conformance suite; see the head of
 # conformance.suite for what a driver is.
 

@@ -2,6 +2,8 @@
 # What zpinc-file does beyond the conformance suite: folders in which anybody
 # may do anything.
 
+# bats runs each test in a process of its own and stops it at an error.
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154,SC2164
 load lib.bash
 
 setup() {
@@ -61,7 +63,6 @@ small() {
 	run --separate-stderr env -u XDG_STATE_HOME -u HOME bash -c \
 		"seq -f 'zp1.$TOPIC.$SENDER.%08.0fAA' 2 | '$ZP_BUILD/zpinc-file' '$URL'"
 	[ "$status" -eq 0 ]
-	# shellcheck disable=SC2154
 	[[ "$stderr" == *"neither XDG_STATE_HOME nor HOME"*hint:* ]]
 	: > plain
 	XDG_STATE_HOME=$PWD/plain
@@ -107,7 +108,6 @@ small() {
 		say writer < many 2> /dev/null &
 		feeder=$!
 		wait_until grown
-		# shellcheck disable=SC2154
 		kill -KILL "$writer_pid"
 		hang_up writer
 		wait "$writer_pid" "$feeder" || :
@@ -246,7 +246,6 @@ grown() {
 	records 6 9 | zpinc_file "$URL"
 	wait_until has_all reader.out 6 9
 	[ "$(numbers reader.out)" = "$(seq 1 9)" ]
-	# shellcheck disable=SC2154
 	small "$reader_pid" 16000
 	end reader
 }
@@ -393,7 +392,6 @@ grown() {
 @test "what stands still on the way in does not swell the sender" {
 	: > file # no folder can be made here
 	begin writer -t 1 "file:$PWD/file/dir"
-	# shellcheck disable=SC2154
 	(records 1 20000 "$TOPIC" "$(printf 'A%.0s' {1..1900})" >&"$writer_fd") \
 		2> /dev/null 3>&- &
 	PIDS="$PIDS $!"

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # The transport in zpinc-transport(7)'s EXAMPLES works as it is printed.
 
+# bats runs each test in a process of its own and stops it at an error.
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154,SC2164
 load lib.bash
 
 setup() {
@@ -51,7 +53,6 @@ teardown() {
 	begin alice "$URL" "$TOPIC" "$LIVE"
 	wait_until has_line alice.out '#up'
 	hang_up alice
-	# shellcheck disable=SC2154
 	kill -TERM "$alice_pid"
 	wait "$alice_pid" || :
 	wait_until no_tail

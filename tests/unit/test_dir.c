@@ -287,6 +287,7 @@ test_torn(void)
 	g.count = 0;
 	read_all(&r, &g);
 	OK(g.count == 2 && g.n[1] == 5, "a new process does so too");
+	IS(lines_in(path), 6, "so that a whole record is always a line");
 	if (zp_dirwrite_init(&w2, folder, KEEP, false) != ZP_OK)
 		exit(EXIT_FAILURE);
 	append_range(&w2, 7, 8, 1000);
