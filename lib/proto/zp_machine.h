@@ -134,7 +134,7 @@ struct zp_machine_config {
 	uint8_t rp[ZP_PSEUDONYM_LEN]; /* the channel's, not the live one */
 	const uint8_t *msgkey; /* ZP_GROUP_MSGKEY_LEN; outlives the machine */
 	struct zp_group_member self; /* p, sid, idkey; gen is not read */
-	char uid[ZP_MEMBER_UID_MAX + 1];
+	char uid[ZP_NAME_MAX + 1];
 	const struct zp_group_ops *ops; /* NULL: zp_group_ristretto */
 	const struct zp_machine_timing *timing; /* NULL: the default; copied */
 	size_t max_members; /* 2 to ZP_MACHINE_MEMBERS_MAX; 0: the default */
@@ -178,7 +178,7 @@ zp_machine_start(struct zp_machine *m, uint64_t now,
 /* One hello, opened: of this channel, kind 3, one part. */
 struct zp_machine_hello {
 	struct zp_group_member from; /* p, sid, idkey (0 if unsigned) */
-	char uid[ZP_MEMBER_UID_MAX + 1];
+	char uid[ZP_NAME_MAX + 1];
 	/* ZP_OK, or why its identity is refused: SIGNATURE, CHANGED,
 	   UNSIGNED, UNKNOWN. */
 	enum zp_err verdict;

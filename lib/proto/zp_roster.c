@@ -1,0 +1,327 @@
+#include "proto/zp_roster.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/zp_bits.h"
+
+#define FIRST_CAP 8
+
+/* Grows one array; the old one stays good if there is no memory. */
+static bool
+grow(void *array, size_t n, size_t size)
+{
+	void **at = array;
+	void *p = realloc(*at, n * size);
+
+	if (p == NULL)
+		return false;
+	*at = p;
+	return true;
+}
+
+static enum zp_err
+reserve(struct zp_roster *r, size_t cap)
+{
+	if (!grow(&r->s, cap, sizeof(*r->s)) ||
+	    !grow(&r->order, cap, sizeof(*r->order)) ||
+	    !grow(&r->by_mid, cap, sizeof(*r->by_mid)) ||
+	    !grow(&r->lists, cap * r->words, sizeof(*r->lists)) ||
+	    !grow(&r->listed_by, cap * r->words, sizeof(*r->listed_by)))
+		return ZP_ERR_MEMORY;
+	size_t more = cap - r->cap;
+	memset(r->s + r->cap, 0, more * sizeof(*r->s));
+	memset(
+	    zp_roster_lists(r, r->cap), 0, more * r->words * sizeof(*r->lists));
+	memset(zp_roster_listed_by(r, r->cap), 0,
+	    more * r->words * sizeof(*r->listed_by));
+	r->cap = cap;
+	return ZP_OK;
+}
+
+/* Where in `order` (P, sid) is or belongs. */
+static size_t
+order_at(const struct zp_roster *r, const struct zp_group_member *who)
+{
+	size_t low = 0, high = r->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (zp_group_order(&r->s[r->order[mid]].m.who, who) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static size_t
+mid_at(const struct zp_roster *r, const uint8_t *mid)
+{
+	size_t low = 0, high = r->count;
+
+	while (low < high) {
+		size_t at = low + (high - low) / 2;
+		if (memcmp(r->s[r->by_mid[at]].m.mid, mid, ZP_GROUP_MID_LEN) <
+		    0)
+			low = at + 1;
+		else
+			high = at;
+	}
+	return low;
+}
+
+static void
+put_at(size_t *array, size_t n, size_t at, size_t place)
+{
+	memmove(array + at + 1, array + at, (n - at) * sizeof(*array));
+	array[at] = place;
+}
+
+static void
+take_from(size_t *array, size_t n, size_t place)
+{
+	size_t at = 0;
+
+	while (array[at] != place)
+		at++;
+	memmove(array + at, array + at + 1, (n - at - 1) * sizeof(*array));
+}
+
+static void
+seat(struct zp_roster *r, size_t place, const struct zp_member *m)
+{
+	memset(&r->s[place], 0, sizeof(r->s[place]));
+	r->s[place].m = *m;
+	r->s[place].taken = true;
+	r->s[place].seen_most_by = ZP_ROSTER_NONE;
+	put_at(r->order, r->count, order_at(r, &m->who), place);
+	put_at(r->by_mid, r->count, mid_at(r, m->mid), place);
+	r->count++;
+}
+
+static void
+unseat(struct zp_roster *r, size_t place)
+{
+	take_from(r->order, r->count, place);
+	take_from(r->by_mid, r->count, place);
+	r->count--;
+	r->s[place].taken = false;
+	memset(zp_roster_lists(r, place), 0, r->words * sizeof(*r->lists));
+	memset(
+	    zp_roster_listed_by(r, place), 0, r->words * sizeof(*r->listed_by));
+	for (size_t i = 0; i < r->cap; i++) {
+		zp_bits_del(zp_roster_lists(r, i), place);
+		zp_bits_del(zp_roster_listed_by(r, i), place);
+		if (r->s[i].seen_most_by == place) {
+			r->s[i].seen_most = 0;
+			r->s[i].seen_most_by = ZP_ROSTER_NONE;
+		}
+	}
+}
+
+enum zp_err
+zp_roster_init(struct zp_roster *r, size_t limit, const struct zp_member *self)
+{
+	memset(r, 0, sizeof(*r));
+	r->limit = limit;
+	r->words = ZP_BITS_WORDS(limit);
+	enum zp_err err = reserve(r, limit < FIRST_CAP ? limit : FIRST_CAP);
+	if (err != ZP_OK) {
+		zp_roster_free(r);
+		return err;
+	}
+	seat(r, ZP_ROSTER_SELF, self);
+	return ZP_OK;
+}
+
+void
+zp_roster_free(struct zp_roster *r)
+{
+	free(r->s);
+	free(r->order);
+	free(r->by_mid);
+	free(r->lists);
+	free(r->listed_by);
+	free(r->flap);
+	memset(r, 0, sizeof(*r));
+}
+
+size_t
+zp_roster_find(const struct zp_roster *r, const struct zp_group_member *who)
+{
+	size_t at = order_at(r, who);
+
+	if (at < r->count &&
+	    zp_group_order(&r->s[r->order[at]].m.who, who) == 0)
+		return r->order[at];
+	return ZP_ROSTER_NONE;
+}
+
+size_t
+zp_roster_find_mid(
+    const struct zp_roster *r, const uint8_t mid[static ZP_GROUP_MID_LEN])
+{
+	size_t at = mid_at(r, mid);
+
+	if (at < r->count &&
+	    memcmp(r->s[r->by_mid[at]].m.mid, mid, ZP_GROUP_MID_LEN) == 0)
+		return r->by_mid[at];
+	return ZP_ROSTER_NONE;
+}
+
+size_t
+zp_roster_victim(const struct zp_roster *r, const uint64_t *keep)
+{
+	size_t found = ZP_ROSTER_NONE;
+
+	if (r->count < r->limit)
+		return found;
+	for (size_t i = 1; i < r->cap; i++)
+		if (!zp_bits_has(keep, i) &&
+		    (found == ZP_ROSTER_NONE || r->s[i].at < r->s[found].at))
+			found = i;
+	return found;
+}
+
+enum zp_err
+zp_roster_add(struct zp_roster *r, const struct zp_member *m,
+    const uint64_t *keep, size_t *place)
+{
+	size_t at = 1;
+
+	if (r->count == r->cap && r->cap < r->limit) {
+		size_t cap = r->cap * 2 < r->limit ? r->cap * 2 : r->limit;
+		enum zp_err err = reserve(r, cap);
+		if (err != ZP_OK)
+			return err;
+	}
+	if (r->count < r->cap) {
+		while (r->s[at].taken)
+			at++;
+	} else {
+		at = zp_roster_victim(r, keep);
+		if (at == ZP_ROSTER_NONE)
+			return ZP_ERR_FULL;
+		unseat(r, at);
+	}
+	seat(r, at, m);
+	*place = at;
+	return ZP_OK;
+}
+
+void
+zp_roster_rename(struct zp_roster *r, const struct zp_member *self)
+{
+	unseat(r, ZP_ROSTER_SELF);
+	seat(r, ZP_ROSTER_SELF, self);
+	for (size_t i = 0; i < r->cap; i++) {
+		r->s[i].near_until = 0;
+		r->s[i].acks_sent_at = 0;
+		r->s[i].seen_ours = 0;
+	}
+}
+
+/* Entries and member ids both ascend, so one walk over both is enough. */
+static void
+keep_lists(struct zp_roster *r, size_t place, const struct zp_hello *h,
+    struct zp_hello_entry *us, bool *has_us)
+{
+	uint64_t *row = zp_roster_lists(r, place);
+	size_t at = 0;
+
+	for (size_t b = 0; b < r->cap; b++)
+		if (zp_bits_has(row, b))
+			zp_bits_del(zp_roster_listed_by(r, b), place);
+	memset(row, 0, r->words * sizeof(*row));
+	for (uint16_t i = 0; i < h->count; i++) {
+		struct zp_hello_entry e;
+		int order = 1;
+		zp_hello_entry(h, i, &e);
+		while (at < r->count &&
+		    (order = memcmp(
+			 r->s[r->by_mid[at]].m.mid, e.mid, sizeof(e.mid))) < 0)
+			at++;
+		if (at == r->count)
+			return;
+		if (order != 0)
+			continue;
+		size_t b = r->by_mid[at];
+		zp_bits_add(row, b);
+		zp_bits_add(zp_roster_listed_by(r, b), place);
+		if (b == ZP_ROSTER_SELF) {
+			*us = e;
+			*has_us = true;
+		} else if (e.seen > r->s[b].seen_most) {
+			r->s[b].seen_most = e.seen;
+			r->s[b].seen_most_by = place;
+		}
+	}
+}
+
+void
+zp_roster_keep(struct zp_roster *r, size_t place, uint64_t seq,
+    const struct zp_hello *h, uint64_t now, struct zp_hello_entry *us,
+    bool *has_us)
+{
+	struct zp_session *s = &r->s[place];
+
+	s->said = true;
+	s->seq = seq;
+	s->at = now;
+	s->flags = h->flags;
+	s->left = (h->flags & ZP_HELLO_LEAVE) != 0;
+	s->m.who.gen = h->gen;
+	s->notes = h->notes;
+	s->messages = h->messages;
+	memcpy(s->view, h->view, sizeof(s->view));
+	memcpy(s->z, h->z, sizeof(s->z));
+	memcpy(s->x, h->x, sizeof(s->x));
+	memcpy(s->tag, h->tag, sizeof(s->tag));
+	*has_us = false;
+	keep_lists(r, place, h, us, has_us);
+}
+
+static struct zp_flap *
+flap_of(struct zp_roster *r, const uint8_t *p)
+{
+	struct zp_flap *old = r->flap;
+
+	for (size_t i = 0; i < r->flaps; i++) {
+		if (memcmp(r->flap[i].p, p, sizeof(r->flap[i].p)) == 0)
+			return &r->flap[i];
+		if (r->flap[i].at < old->at)
+			old = &r->flap[i];
+	}
+	if (r->flaps == r->flap_cap && r->flap_cap < r->limit) {
+		size_t cap = r->flap_cap == 0 ? FIRST_CAP : r->flap_cap * 2;
+		if (grow(&r->flap, cap, sizeof(*r->flap)))
+			r->flap_cap = cap;
+	}
+	if (r->flaps < r->flap_cap)
+		old = &r->flap[r->flaps++];
+	if (old != NULL) {
+		memset(old, 0, sizeof(*old));
+		memcpy(old->p, p, sizeof(old->p));
+	}
+	return old;
+}
+
+uint64_t
+zp_roster_flap(struct zp_roster *r, const uint8_t p[static ZP_PSEUDONYM_LEN],
+    uint64_t now, uint64_t window, uint64_t most)
+{
+	size_t before = r->flaps;
+	struct zp_flap *f = flap_of(r, p);
+
+	if (f == NULL)
+		return 0;
+	bool fresh = f->at == 0 || r->flaps > before;
+	if (fresh || now - f->at >= window)
+		f->k = 0;
+	else if (f->k < 16)
+		f->k++;
+	f->at = now;
+	uint64_t hold = f->k == 0 ? 0 : UINT64_C(1000) << f->k;
+	return hold < most ? hold : most;
+}

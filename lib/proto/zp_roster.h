@@ -1,0 +1,127 @@
+#ifndef ZP_ROSTER_H
+#define ZP_ROSTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/zp_err.h"
+#include "proto/zp_member.h"
+#include "wire/zp_hello.h"
+
+/*
+ * Every session that was heard, ourselves at place 0, and what each said
+ * last.  A bounded table: a new session evicts the one heard longest ago.
+ * Places do not move; the array does when it grows.
+ */
+
+#define ZP_ROSTER_NONE SIZE_MAX
+#define ZP_ROSTER_SELF 0
+
+struct zp_session {
+	struct zp_member m; /* who.gen: its generation */
+	bool taken;
+	bool said; /* a hello was kept */
+	bool left; /* the last one said LEAVE */
+	uint8_t flags; /* of the last hello */
+	uint8_t strikes; /* runs that it let time out, in a row */
+	uint64_t seq; /* of the last hello */
+	uint64_t at; /* when that came */
+	uint64_t hold; /* ignored until */
+	uint64_t near_until; /* its last hello proves life until */
+	uint64_t acks_sent_at; /* when the hello of ours went that it acks */
+	uint64_t notes, messages;
+	uint64_t seen_ours; /* what it has seen of our messages */
+	uint64_t seen_most; /* what others have seen of its messages */
+	size_t seen_most_by; /* place */
+	uint64_t seen; /* what we have */
+	uint64_t listed; /* number of our last hello that listed it */
+	uint8_t view[ZP_HELLO_VALUE_LEN];
+	uint8_t z[ZP_HELLO_VALUE_LEN];
+	uint8_t x[ZP_HELLO_VALUE_LEN];
+	uint8_t tag[ZP_HELLO_VALUE_LEN];
+};
+
+/* When a sender last began a session, and how many in quick succession. */
+struct zp_flap {
+	uint8_t p[ZP_PSEUDONYM_LEN];
+	uint8_t k;
+	uint64_t at;
+};
+
+struct zp_roster {
+	struct zp_session *s;
+	size_t cap; /* places that there is memory for */
+	size_t limit; /* places at most */
+	size_t count; /* places taken, our own included */
+	size_t *order; /* places by P || sid, ascending */
+	size_t *by_mid; /* places by member id, ascending */
+	size_t words; /* of every set of places */
+	uint64_t *lists; /* row a: whom a's last hello lists */
+	uint64_t *listed_by; /* row b: whose last hellos list b */
+	struct zp_flap *flap;
+	size_t flaps;
+	size_t flap_cap;
+};
+
+/* At most `limit` sessions, ours included.  ZP_ERR_MEMORY. */
+ZP_CHECKED enum zp_err
+zp_roster_init(struct zp_roster *r, size_t limit, const struct zp_member *self);
+
+void
+zp_roster_free(struct zp_roster *r);
+
+/* The place of (P, sid), whatever its identity, or ZP_ROSTER_NONE. */
+size_t
+zp_roster_find(const struct zp_roster *r, const struct zp_group_member *who);
+
+/* The place of a member id, or ZP_ROSTER_NONE. */
+size_t
+zp_roster_find_mid(
+    const struct zp_roster *r, const uint8_t mid[static ZP_GROUP_MID_LEN]);
+
+/* The place that a new session would take from another, if any. */
+size_t
+zp_roster_victim(const struct zp_roster *r, const uint64_t *keep);
+
+/*
+ * A new session.  If the table is full it takes the place of that heard
+ * longest ago which is not in `keep`.  ZP_ERR_FULL: there is none;
+ * ZP_ERR_MEMORY.
+ */
+ZP_CHECKED enum zp_err
+zp_roster_add(struct zp_roster *r, const struct zp_member *m,
+    const uint64_t *keep, size_t *place);
+
+/* We are another session from now on; nobody lists or acks that one. */
+void
+zp_roster_rename(struct zp_roster *r, const struct zp_member *self);
+
+/* Keeps what a session says.  Its entry on us, if any, is copied to `us`. */
+void
+zp_roster_keep(struct zp_roster *r, size_t place, uint64_t seq,
+    const struct zp_hello *h, uint64_t now, struct zp_hello_entry *us,
+    bool *has_us);
+
+/*
+ * Counts a new session of a sender; returns for how long to ignore it:
+ * 2^k s for the k-th in a row less than `window` after the one before, at
+ * most `most`, nothing for the first.
+ */
+uint64_t
+zp_roster_flap(struct zp_roster *r, const uint8_t p[static ZP_PSEUDONYM_LEN],
+    uint64_t now, uint64_t window, uint64_t most);
+
+static inline uint64_t *
+zp_roster_lists(const struct zp_roster *r, size_t place)
+{
+	return r->lists + place * r->words;
+}
+
+static inline uint64_t *
+zp_roster_listed_by(const struct zp_roster *r, size_t place)
+{
+	return r->listed_by + place * r->words;
+}
+
+#endif
