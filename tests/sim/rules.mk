@@ -1,0 +1,20 @@
+# The simulator of the handshake.  One history:
+#	make sim SCENE=chaos N=5 SEED=17
+
+SIMSRC := $(sort $(wildcard tests/sim/*.c))
+ZPSIM := $(B)/tests/sim/zpsim
+CHECK_PROGRAMS += $(ZPSIM)
+
+SCENE ?= chaos
+N ?= 3
+SEED ?= 1
+
+$(ZPSIM): $(SIMSRC:%.c=$(B)/%.o) $(LIBZPINC)
+	$(call say,LD,$@)
+	$(Q)$(CC_MODE) -o $@ $(SIMSRC:%.c=$(B)/%.o) $(LIBZPINC) \
+		$(ALL_LDFLAGS) $(SODIUM_LIBS) $(LIBS)
+
+sim: $(ZPSIM)
+	$(Q)$(ZPSIM) -x $(SCENE) -n $(N) -s $(SEED) -t
+
+.PHONY: sim
