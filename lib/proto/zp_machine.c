@@ -615,6 +615,8 @@ zp_machine_memory(const struct zp_machine *m)
 	n += r->cap *
 	    (sizeof(*r->s) + sizeof(*r->order) + sizeof(*r->by_mid) +
 		2 * r->words * sizeof(*r->lists));
+	for (size_t i = 0; i < r->cap; i++)
+		n += r->s[i].strangers * sizeof(*r->s[i].strange);
 	n += r->flap_cap * sizeof(*r->flap);
 	n += 9 * r->words * sizeof(*m->sets);
 	n += r->limit * sizeof(*m->pairs);

@@ -88,6 +88,27 @@ take_from(size_t *array, size_t n, size_t place)
 	memmove(array + at, array + at + 1, (n - at - 1) * sizeof(*array));
 }
 
+static int
+compare_mids(const void *a, const void *b)
+{
+	return memcmp(a, b, ZP_GROUP_MID_LEN);
+}
+
+/* Who listed it before we heard it? */
+static void
+recognize(struct zp_roster *r, size_t place)
+{
+	for (size_t a = 0; a < r->cap; a++) {
+		const struct zp_session *s = &r->s[a];
+		if (!s->taken || s->strangers == 0 ||
+		    bsearch(r->s[place].m.mid, s->strange, s->strangers,
+			sizeof(*s->strange), compare_mids) == NULL)
+			continue;
+		zp_bits_add(zp_roster_lists(r, a), place);
+		zp_bits_add(zp_roster_listed_by(r, place), a);
+	}
+}
+
 static void
 seat(struct zp_roster *r, size_t place, const struct zp_member *m)
 {
@@ -98,6 +119,15 @@ seat(struct zp_roster *r, size_t place, const struct zp_member *m)
 	put_at(r->order, r->count, order_at(r, &m->who), place);
 	put_at(r->by_mid, r->count, mid_at(r, m->mid), place);
 	r->count++;
+	recognize(r, place);
+}
+
+static void
+forget_strangers(struct zp_session *s)
+{
+	free(s->strange);
+	s->strange = NULL;
+	s->strangers = 0;
 }
 
 static void
@@ -107,6 +137,7 @@ unseat(struct zp_roster *r, size_t place)
 	take_from(r->by_mid, r->count, place);
 	r->count--;
 	r->s[place].taken = false;
+	forget_strangers(&r->s[place]);
 	memset(zp_roster_lists(r, place), 0, r->words * sizeof(*r->lists));
 	memset(
 	    zp_roster_listed_by(r, place), 0, r->words * sizeof(*r->listed_by));
@@ -138,6 +169,8 @@ zp_roster_init(struct zp_roster *r, size_t limit, const struct zp_member *self)
 void
 zp_roster_free(struct zp_roster *r)
 {
+	for (size_t i = 0; i < r->cap; i++)
+		forget_strangers(&r->s[i]);
 	free(r->s);
 	free(r->order);
 	free(r->by_mid);
@@ -222,18 +255,48 @@ zp_roster_rename(struct zp_roster *r, const struct zp_member *self)
 	}
 }
 
-/* Entries and member ids both ascend, so one walk over both is enough. */
 static void
-keep_lists(struct zp_roster *r, size_t place, const struct zp_hello *h,
-    struct zp_hello_entry *us, bool *has_us)
+clear_lists(struct zp_roster *r, size_t place)
 {
 	uint64_t *row = zp_roster_lists(r, place);
-	size_t at = 0;
 
 	for (size_t b = 0; b < r->cap; b++)
 		if (zp_bits_has(row, b))
 			zp_bits_del(zp_roster_listed_by(r, b), place);
 	memset(row, 0, r->words * sizeof(*row));
+	forget_strangers(&r->s[place]);
+}
+
+/* Without memory it is not noted; the next hello lists it again. */
+static void
+note_stranger(struct zp_session *s, const uint8_t *mid, size_t most)
+{
+	if (s->strange == NULL)
+		s->strange = calloc(most, sizeof(*s->strange));
+	if (s->strange != NULL)
+		memcpy(s->strange[s->strangers++], mid, ZP_GROUP_MID_LEN);
+}
+
+static void
+note_listed(
+    struct zp_roster *r, size_t place, size_t b, const struct zp_hello_entry *e)
+{
+	zp_bits_add(zp_roster_lists(r, place), b);
+	zp_bits_add(zp_roster_listed_by(r, b), place);
+	if (b != ZP_ROSTER_SELF && e->seen > r->s[b].seen_most) {
+		r->s[b].seen_most = e->seen;
+		r->s[b].seen_most_by = place;
+	}
+}
+
+/* Entries and member ids both ascend, so one walk over both is enough. */
+static void
+keep_lists(struct zp_roster *r, size_t place, const struct zp_hello *h,
+    struct zp_hello_entry *us, bool *has_us)
+{
+	size_t at = 0;
+
+	clear_lists(r, place);
 	for (uint16_t i = 0; i < h->count; i++) {
 		struct zp_hello_entry e;
 		int order = 1;
@@ -242,19 +305,16 @@ keep_lists(struct zp_roster *r, size_t place, const struct zp_hello *h,
 		    (order = memcmp(
 			 r->s[r->by_mid[at]].m.mid, e.mid, sizeof(e.mid))) < 0)
 			at++;
-		if (at == r->count)
-			return;
-		if (order != 0)
+		if (at == r->count || order != 0) {
+			note_stranger(
+			    &r->s[place], e.mid, (size_t)(h->count - i));
 			continue;
+		}
 		size_t b = r->by_mid[at];
-		zp_bits_add(row, b);
-		zp_bits_add(zp_roster_listed_by(r, b), place);
+		note_listed(r, place, b, &e);
 		if (b == ZP_ROSTER_SELF) {
 			*us = e;
 			*has_us = true;
-		} else if (e.seen > r->s[b].seen_most) {
-			r->s[b].seen_most = e.seen;
-			r->s[b].seen_most_by = place;
 		}
 	}
 }

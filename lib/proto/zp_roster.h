@@ -35,6 +35,9 @@ struct zp_session {
 	uint64_t seen_most; /* what others have seen of its messages */
 	size_t seen_most_by; /* place */
 	uint64_t seen; /* what we have */
+	/* Whom it lists that we have not heard, by member id, ascending. */
+	uint8_t (*strange)[ZP_GROUP_MID_LEN];
+	size_t strangers;
 	uint64_t listed; /* number of our last hello that listed it */
 	uint8_t view[ZP_HELLO_VALUE_LEN];
 	uint8_t z[ZP_HELLO_VALUE_LEN];

@@ -278,7 +278,11 @@ sim_check_step(struct sim_node *n)
 		n->w->keys_most = zp_machine_keys(m);
 	if (zp_machine_keys(m) > ZP_MACHINE_KEYS ||
 	    m->roster.count > sessions || m->roster.flaps > sessions ||
-	    zp_machine_memory(m) > 65536 + sessions * (1024 + sessions / 4) +
+	    zp_machine_memory(m) > 65536 +
+		    sessions *
+			(1024 + sessions / 4 +
+			    (m->rules.max_members + ZP_HELLO_SPARE) *
+				ZP_GROUP_MID_LEN) +
 		    ZP_MACHINE_KEYS * m->rules.max_members * 160)
 		sim_broken(n, "state grew beyond its bound");
 	if (m->phase >= ZP_PHASE_SHARE && m->phase <= ZP_PHASE_CONFIRM &&
