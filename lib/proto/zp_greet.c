@@ -90,7 +90,10 @@ welcome(struct zp_machine *m, const struct zp_machine_hello *in, uint32_t gen,
 	return ZP_OK;
 }
 
-/* Who does not know us or lacks our last word is answered. */
+/*
+ * Who does not know us or lacks our last word is answered; a hello that went
+ * out a moment ago may still be under way.
+ */
 static void
 answer(struct zp_machine *m, size_t place)
 {
@@ -98,7 +101,8 @@ answer(struct zp_machine *m, size_t place)
 
 	if (s->left || m->now < s->hold)
 		return;
-	if (!zp_bits_has(m->listed, place) || m->now >= s->near_until ||
+	if (!zp_bits_has(m->listed, place) ||
+	    (m->now >= s->near_until && m->now >= m->sent_last + m->t.gap) ||
 	    (m->phase == ZP_PHASE_DONE && zp_phase_shows(m, place, 0) &&
 		(s->flags & ZP_HELLO_DONE) == 0))
 		zp_voice_answer(m);

@@ -137,6 +137,7 @@ fill(struct zp_machine *m, const struct zp_machine_config *c)
 	m->t = c->timing != NULL ? *c->timing : zp_machine_timing_default;
 	m->rules.gone = m->t.gone;
 	m->rules.late = m->t.beat + m->t.beat / 2;
+	m->rules.replaced = m->t.open;
 	m->rules.max_members =
 	    c->max_members > 0 ? c->max_members : ZP_MACHINE_MEMBERS;
 	m->ops = c->ops != NULL ? c->ops : &zp_group_ristretto;

@@ -326,6 +326,8 @@ zp_roster_keep(struct zp_roster *r, size_t place, uint64_t seq,
 {
 	struct zp_session *s = &r->s[place];
 
+	if (!s->said)
+		s->first_at = now;
 	s->said = true;
 	s->seq = seq;
 	s->at = now;

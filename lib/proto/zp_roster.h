@@ -27,6 +27,7 @@ struct zp_session {
 	uint8_t strikes; /* runs that it let time out, in a row */
 	uint64_t seq; /* of the last hello */
 	uint64_t at; /* when that came */
+	uint64_t first_at; /* when its first one came */
 	uint64_t hold; /* ignored until */
 	uint64_t near_until; /* its last hello proves life until */
 	uint64_t acks_sent_at; /* when the hello of ours went that it acks */

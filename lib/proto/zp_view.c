@@ -11,6 +11,43 @@ sooner(uint64_t *next, uint64_t when, uint64_t now)
 		*next = when;
 }
 
+static bool
+same_user(const struct zp_session *a, const struct zp_session *b)
+{
+	return memcmp(a->m.who.p, b->m.who.p, sizeof(a->m.who.p)) == 0 &&
+	    memcmp(a->m.who.idkey, b->m.who.idkey, sizeof(a->m.who.idkey)) == 0;
+}
+
+/* Sessions of one user lie side by side in the order. */
+static void
+drop_replaced(const struct zp_roster *r, uint64_t now,
+    const struct zp_view_rules *rules, uint64_t *heard, uint64_t *near,
+    uint64_t *next)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		const struct zp_session *newer = &r->s[r->order[i]];
+		size_t j = i;
+		if (!zp_bits_has(near, r->order[i]))
+			continue;
+		while (j > 0 && same_user(newer, &r->s[r->order[j - 1]]))
+			j--;
+		for (; j < r->count && same_user(newer, &r->s[r->order[j]]);
+		     j++) {
+			const struct zp_session *s = &r->s[r->order[j]];
+			if (r->order[j] == ZP_ROSTER_SELF ||
+			    s->at >= newer->first_at)
+				continue;
+			if (now < newer->first_at + rules->replaced) {
+				sooner(next, newer->first_at + rules->replaced,
+				    now);
+				continue;
+			}
+			zp_bits_del(heard, r->order[j]);
+			zp_bits_del(near, r->order[j]);
+		}
+	}
+}
+
 uint64_t
 zp_view_near(const struct zp_roster *r, uint64_t now,
     const struct zp_view_rules *rules, uint64_t *heard, uint64_t *near)
@@ -35,6 +72,7 @@ zp_view_near(const struct zp_roster *r, uint64_t now,
 			sooner(&next, s->near_until, now);
 		}
 	}
+	drop_replaced(r, now, rules, heard, near, &next);
 	return next;
 }
 

@@ -15,13 +15,16 @@
 struct zp_view_rules {
 	uint64_t gone; /* silent for so long: not heard any more */
 	uint64_t late; /* silent for so long: out first */
+	uint64_t replaced; /* silent since a newer session of the same user
+			      came so long ago: the user has restarted */
 	size_t max_members;
 };
 
 /*
  * The sets of sessions that are heard, and among them of those near: whose
- * last hello acks a recent one of ours.  Returns when either set changes by
- * time alone, UINT64_MAX if never.
+ * last hello acks a recent one of ours.  A session that has been replaced (see
+ * the rules) is not heard: one that lives answers the newer one.  Returns when
+ * either set changes by time alone, UINT64_MAX if never.
  */
 uint64_t
 zp_view_near(const struct zp_roster *r, uint64_t now,
