@@ -84,7 +84,9 @@ welcome(struct zp_machine *m, const struct zp_machine_hello *in, uint32_t gen,
 	enum zp_err err = zp_roster_add(&m->roster, &member, m->choice, place);
 	if (err != ZP_OK)
 		return err;
-	zp_machine_session(m, *place)->hold = m->now +
+	/* What flaps and is gone again must never be heard, so it has to say
+	   something after its hold. */
+	zp_machine_session(m, *place)->mute = m->now +
 	    zp_roster_flap(
 		&m->roster, member.who.p, m->now, m->t.flap, m->t.hold);
 	return ZP_OK;
@@ -99,7 +101,7 @@ answer(struct zp_machine *m, size_t place)
 {
 	const struct zp_session *s = &m->roster.s[place];
 
-	if (s->left || m->now < s->hold)
+	if (s->left || m->now < s->hold || m->now < s->mute)
 		return;
 	if (!zp_bits_has(m->listed, place) ||
 	    (m->now >= s->near_until && m->now >= m->sent_last + m->t.gap) ||

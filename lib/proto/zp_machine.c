@@ -452,7 +452,6 @@ zp_machine_peer(
 	    .left = s->left,
 	    .in_view = zp_bits_has(m->in, place),
 	    .in_conv = zp_bits_has(m->conv, place),
-	    .held_until = s->hold > m->now ? s->hold : 0,
 	    .seq = s->seq,
 	    .at = s->at,
 	    .acks_sent_at = s->acks_sent_at,
@@ -461,6 +460,10 @@ zp_machine_peer(
 	    .seen_ours = s->seen_ours,
 	    .seen_most = s->seen_most,
 	};
+	if (s->hold > m->now)
+		peer->held_until = s->hold;
+	else if (s->at < s->mute)
+		peer->held_until = s->mute;
 	if (s->seen_most_by != ZP_ROSTER_NONE)
 		peer->seen_most_by = &m->roster.s[s->seen_most_by].m;
 	return true;
@@ -539,7 +542,7 @@ give_sessions(const struct zp_machine *m, struct reasons *r)
 		if (!s[i].taken || s[i].left ||
 		    m->now >= s[i].at + m->rules.gone)
 			continue;
-		if (s[i].hold > m->now)
+		if (s[i].hold > m->now || s[i].at < s[i].mute)
 			give(r, ZP_REASON_HELD, &s[i].m, NULL, NULL);
 		else if (!zp_bits_has(m->near, i))
 			give(r, ZP_REASON_NO_ANSWER, &s[i].m, NULL, NULL);

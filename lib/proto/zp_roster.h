@@ -29,6 +29,7 @@ struct zp_session {
 	uint64_t at; /* when that came */
 	uint64_t first_at; /* when its first one came */
 	uint64_t hold; /* ignored until */
+	uint64_t mute; /* hellos that came before count for nothing */
 	uint64_t near_until; /* its last hello proves life until */
 	uint64_t acks_sent_at; /* when the hello of ours went that it acks */
 	uint64_t notes, messages;

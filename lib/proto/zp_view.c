@@ -58,7 +58,7 @@ zp_view_near(const struct zp_roster *r, uint64_t now,
 	memset(near, 0, r->words * sizeof(*near));
 	for (size_t i = 1; i < r->cap; i++) {
 		const struct zp_session *s = &r->s[i];
-		if (!s->taken || !s->said || s->left ||
+		if (!s->taken || !s->said || s->left || s->at < s->mute ||
 		    now >= s->at + rules->gone)
 			continue;
 		sooner(&next, s->at + rules->gone, now);

@@ -542,8 +542,12 @@ rogue_of(struct sim_world *w, uint64_t seed, size_t n, enum sim_kind kind)
 	if (!later && !blameless(kind))
 		t = until_conversation(w, honest, BOUND);
 	sim_run(w, w->now + 300000);
-	if (later && kind != SIM_IMPOSTOR && !conversation_of(w, honest))
-		t = UINT64_MAX;
+	for (size_t i = 0; later && kind != SIM_IMPOSTOR && i < honest; i++) {
+		const struct zp_machine_conv *c =
+		    zp_machine_current(w->node[i].m);
+		if (c == NULL || c->n < honest)
+			t = UINT64_MAX;
+	}
 	if (later && kind == SIM_IMPOSTOR)
 		t = until_conversation(w, honest, BOUND);
 	return result(w, t, w->records - records, w->bytes - bytes);
@@ -603,7 +607,7 @@ fixed(struct sim_world *w, uint64_t seed, size_t n)
 		done = 0;
 		for (size_t i = 0; i < n; i++)
 			done += w->node[i].conversations > 0;
-		if (done == 1)
+		if (done > 0)
 			for (size_t i = 0; i < n; i++)
 				if (w->node[i].conversations > 0)
 					memcpy(
@@ -612,15 +616,21 @@ fixed(struct sim_world *w, uint64_t seed, size_t n)
 			sim_start(w, n);
 	}
 	sim_run(w, w->now + 60000);
-	for (size_t i = 0; i < n; i++)
-		if (w->node[i].conversations != 1 || !w->node[i].settled ||
-		    memcmp(w->node[i].current, id, sizeof(id)) != 0)
+	size_t behind = 0;
+	for (size_t i = 0; i < n; i++) {
+		behind += w->node[i].conversations == 0;
+		if (w->node[i].conversations > 1 ||
+		    (w->node[i].conversations == 1 &&
+			(!w->node[i].settled ||
+			    memcmp(w->node[i].current, id, sizeof(id)) != 0)))
 			t = UINT64_MAX;
-	if (w->node[n].conversations > 0)
+	}
+	/* Who loses every last word within 10 s is left behind. */
+	if (w->node[n].conversations > 0 || done == 0 ||
+	    (behind > 0 && r.loss == 0))
 		t = UINT64_MAX;
-	bool late = w->node[n].late;
 	struct sim_result x = result(w, t, w->records, w->bytes);
-	x.odd = late;
+	x.odd = behind > 0;
 	return x;
 }
 
