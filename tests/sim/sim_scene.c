@@ -278,7 +278,8 @@ coming_and_going(struct sim_world *w, uint64_t until)
  * replays, echoes, identities, skewed clocks and rekeying on top.
  */
 static struct sim_result
-chaos_of(struct sim_world *w, uint64_t seed, size_t n, bool wild)
+chaos_of(
+    struct sim_world *w, uint64_t seed, size_t n, bool wild, bool real_group)
 {
 	static const double losses[] = {0.1, 0.3, 0.6, 0.9};
 	struct sim_rules r = rules_for(n);
@@ -288,6 +289,7 @@ chaos_of(struct sim_world *w, uint64_t seed, size_t n, bool wild)
 	r.dup = 0.2;
 	r.delay_max = 800;
 	r.good = 150000;
+	r.real_group = real_group;
 	if (wild) {
 		r.echo = (x >> 30 & 1) != 0;
 		r.replay = (x >> 31 & 1) != 0 ? 0.5 : 0;
@@ -317,13 +319,19 @@ chaos_of(struct sim_world *w, uint64_t seed, size_t n, bool wild)
 static struct sim_result
 chaos(struct sim_world *w, uint64_t seed, size_t n)
 {
-	return chaos_of(w, seed, n, false);
+	return chaos_of(w, seed, n, false, false);
 }
 
 static struct sim_result
 wild(struct sim_world *w, uint64_t seed, size_t n)
 {
-	return chaos_of(w, seed, n, true);
+	return chaos_of(w, seed, n, true, false);
+}
+
+static struct sim_result
+real(struct sim_world *w, uint64_t seed, size_t n)
+{
+	return chaos_of(w, seed, n, true, true);
 }
 
 /* ---- a relay that hides ------------------------------------------------- */
@@ -733,6 +741,7 @@ const struct sim_scene sim_scenes[] = {
     {"rekey", "a new key every minute", rekey},
     {"chaos", "150 s of chaos, then a good network", chaos},
     {"wild", "chaos with replays, echoes, skewed clocks, rekeying", wild},
+    {"real", "the same over ristretto255", real},
     {"cut", "one member never hears another", cut},
     {"hide", "the relay hides 15 % of the pairs, then behaves", hide},
     {"replay", "the relay replays everything ever said", replay},
