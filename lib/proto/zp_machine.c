@@ -222,7 +222,6 @@ begin(struct zp_machine *m, uint64_t now, uint8_t *random)
 	m->jitter ^= zp_be64(random + ZP_GROUP_RANDOM_LEN + ZP_SID_LEN) ^
 	    zp_be64(random + ZP_GROUP_RANDOM_LEN + ZP_SID_LEN + 8);
 	m->send = false;
-	m->body_ready = false;
 	return ZP_OK;
 }
 

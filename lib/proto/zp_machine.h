@@ -213,7 +213,7 @@ zp_machine_stop(struct zp_machine *m, uint64_t now);
 uint64_t
 zp_machine_deadline(const struct zp_machine *m);
 
-/* The hello that the last step wants sent; body lives until the next step. */
+/* The hello that is to be sent; body lives until the next step. */
 struct zp_machine_out {
 	uint8_t sid[ZP_SID_LEN];
 	uint64_t seq;
@@ -221,7 +221,10 @@ struct zp_machine_out {
 	size_t len;
 };
 
-/* True once for each hello to send. */
+/*
+ * True once for each hello to send.  One that was not fetched is replaced by
+ * the next, which says all that it said.
+ */
 bool
 zp_machine_out(struct zp_machine *m, struct zp_machine_out *out);
 
