@@ -569,6 +569,105 @@ rogues(struct sim_world *w, uint64_t seed, size_t n)
 	return rogue_of(w, seed, n < 4 ? 4 : n, kind);
 }
 
+/* ---- messages ----------------------------------------------------------- */
+
+struct message {
+	uint8_t id[ZP_CONV_ID_LEN];
+	uint8_t sid[ZP_SID_LEN]; /* of the recipient, when it was sealed */
+};
+
+static void
+act_arrive(struct sim_world *w, uint64_t to, uint64_t which)
+{
+	struct message *x = (struct message *)(uintptr_t)which;
+	struct sim_node *n = &w->node[to];
+	bool held = false;
+
+	if (n->alive && memcmp(n->self.sid, x->sid, sizeof(x->sid)) == 0) {
+		for (size_t i = 0; i < zp_machine_keys(n->m); i++)
+			held = held ||
+			    memcmp(zp_machine_key(n->m, i)->keys->id, x->id,
+				sizeof(x->id)) == 0;
+		if (!held)
+			sim_broken(n, "a message came without its key");
+	}
+	free(x);
+}
+
+/* Each seals a message to each member of its conversation. */
+static void
+act_talk(struct sim_world *w, uint64_t until, uint64_t b)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		const struct sim_node *n = &w->node[i];
+		const struct zp_machine_conv *c =
+		    n->alive ? zp_machine_current(n->m) : NULL;
+		for (size_t j = 0; c != NULL && j < w->n; j++) {
+			const struct sim_node *o = &w->node[j];
+			bool in = false;
+			for (size_t k = 0; k < c->n; k++)
+				in = in ||
+				    zp_group_order(
+					&c->members[k].who, &o->self) == 0;
+			if (i == j || !in || !o->alive)
+				continue;
+			struct message *x = malloc(sizeof(*x));
+			memcpy(x->id, c->keys->id, sizeof(x->id));
+			memcpy(x->sid, o->self.sid, sizeof(x->sid));
+			sim_at(w,
+			    w->now +
+				sim_between(
+				    w, w->rules.delay_min, w->rules.delay_max),
+			    act_arrive, j, (uintptr_t)x);
+		}
+	}
+	if (w->now < until)
+		sim_at(w, w->now + 1000, act_talk, until, b);
+}
+
+static void
+act_churn(struct sim_world *w, uint64_t until, uint64_t b)
+{
+	size_t i = sim_random(w) % w->n, alive = 0;
+
+	for (size_t j = 0; j < w->n; j++)
+		alive += w->node[j].alive;
+	if (!w->node[i].alive)
+		sim_start(w, i);
+	else if (alive > 2)
+		sim_stop(w, i, sim_chance(w, 0.5));
+	if (w->now < until)
+		sim_at(w, w->now + sim_between(w, 2000, 20000), act_churn,
+		    until, b);
+}
+
+/* Members come and go; every message finds its key. */
+static struct sim_result
+talk(struct sim_world *w, uint64_t seed, size_t n)
+{
+	struct sim_rules r = rules_for(n);
+
+	if (seed % 2 == 0) {
+		r.delay_min = 100;
+		r.delay_max = 3000;
+	}
+	world(w, seed, n, &r);
+	start_all(w, n, 500);
+	sim_run(w, 600);
+	if (sim_until_converged(w, 300000, 50) == UINT64_MAX)
+		return result(w, UINT64_MAX, 0, 0);
+	sim_at(w, w->now, act_churn, w->now + 300000, 0);
+	sim_at(w, w->now, act_talk, w->now + 300000, 0);
+	sim_run(w, w->now + 310000);
+	size_t records = w->records, bytes = w->bytes;
+	uint64_t t = sim_until_converged(w, BOUND, 50);
+	size_t keys = w->keys_most;
+	struct sim_result x =
+	    result(w, t, w->records - records, w->bytes - bytes);
+	x.odd = keys > 8;
+	return x;
+}
+
 /* ---- fixed conversations ------------------------------------------------ */
 
 static void
@@ -746,6 +845,7 @@ const struct sim_scene sim_scenes[] = {
     {"hide", "the relay hides 15 % of the pairs, then behaves", hide},
     {"replay", "the relay replays everything ever said", replay},
     {"rogues", "an insider lies, each in its way", rogues},
+    {"talk", "members come and go, and every message finds its key", talk},
     {"fixed", "a fixed conversation, and one who comes late", fixed},
     {"in-turn", "members come one after the other", in_turn},
     {"at-once", "all hellos cross", at_once},
