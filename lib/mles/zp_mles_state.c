@@ -1,0 +1,442 @@
+#include "mles/zp_mles_state.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/zp_be.h"
+#include "crypt/zp_secret.h"
+
+#define REPORTS 32
+
+/*
+ * Presence: 20 frames at once, then one in 3 s, as the relay keeps only so
+ * many; without news each wait is twice as long, seven times.
+ */
+#define TOKENS_MAX 20
+#define TOKEN_MS 3000
+#define ANSWER_MS 150
+#define JITTER_MS 250
+#define IDLE_MAX 7
+
+/* How long after a conversation its key still opens what was under way. */
+#define OLD_MS 600000
+
+/* Random bytes of an event: for the run, the nonce, the padding, jitter. */
+#define NONCE_AT ZP_MLES_RUN_RANDOM
+#define PADDING_AT (NONCE_AT + ZP_MLES_NONCE_LEN)
+#define JITTER_AT (PADDING_AT + 32)
+_Static_assert(JITTER_AT + 8 <= ZP_MLES_STATE_RANDOM, "random bytes");
+
+struct zp_mles_state {
+	struct zp_mles_key *key;
+	struct zp_mles_name uid;
+	struct zp_mles_box p;
+	struct zp_mles_secrets *secrets;
+	struct zp_mles_seen *seen;
+	struct zp_mles_run run;
+	bool live;
+	enum zp_mles_fs fs; /* as told last */
+	int64_t fs_since;
+	/* presence */
+	int64_t due, token_time;
+	unsigned tokens, idle;
+	uint64_t jitter;
+	/* reports, a ring; when full, the newest is lost */
+	struct zp_mles_report report[REPORTS];
+	size_t first, count;
+	/* what was opened last */
+	uint8_t *plain;
+	size_t plain_cap;
+	uint8_t out[ZP_MLES_HEADER_LEN + ZP_MLES_BODY_MAX + 8192];
+};
+
+static void
+tell(struct zp_mles_state *s, enum zp_mles_event event,
+    const struct zp_mles_name *name)
+{
+	if (s->count == REPORTS)
+		return;
+	struct zp_mles_report *r = &s->report[(s->first + s->count) % REPORTS];
+	s->count++;
+	r->event = event;
+	r->fs = s->fs;
+	r->name.len = 0;
+	if (name != NULL)
+		r->name = *name;
+}
+
+bool
+zp_mles_state_report(struct zp_mles_state *s, struct zp_mles_report *r)
+{
+	if (s->count == 0)
+		return false;
+	*r = s->report[s->first];
+	s->first = (s->first + 1) % REPORTS;
+	s->count--;
+	return true;
+}
+
+enum zp_mles_fs
+zp_mles_state_fs(const struct zp_mles_state *s)
+{
+	if (zp_mles_run_secure(&s->run))
+		return ZP_MLES_FS_ON;
+	return s->run.acked ? ZP_MLES_FS_BEGUN : ZP_MLES_FS_OFF;
+}
+
+static void
+tell_fs(struct zp_mles_state *s, int64_t now)
+{
+	enum zp_mles_fs fs = zp_mles_state_fs(s);
+
+	if (fs == s->fs)
+		return;
+	s->fs = fs;
+	s->fs_since = now;
+	tell(s, ZP_MLES_EVENT_FS, NULL);
+}
+
+enum zp_err
+zp_mles_state_new(struct zp_mles_state **state, struct zp_mles_key *key,
+    const struct zp_mles_name *uid,
+    const uint8_t random[static ZP_MLES_STATE_RANDOM])
+{
+	struct zp_mles_state *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return ZP_ERR_MEMORY;
+	s->secrets = zp_secret_new(sizeof(*s->secrets));
+	s->seen = zp_mles_seen_new(random);
+	if (s->secrets == NULL || s->seen == NULL) {
+		zp_mles_state_free(s);
+		return ZP_ERR_MEMORY;
+	}
+	s->key = key;
+	s->uid = *uid;
+	zp_mles_key_box(key, &s->p, uid);
+	zp_mles_run_init(&s->run, &s->uid, zp_mles_key_layer(key), s->secrets);
+	s->due = INT64_MAX;
+	s->tokens = TOKENS_MAX;
+	s->jitter = zp_be64(random + JITTER_AT);
+	*state = s;
+	return ZP_OK;
+}
+
+void
+zp_mles_state_free(struct zp_mles_state *s)
+{
+	if (s == NULL)
+		return;
+	if (s->plain != NULL)
+		sodium_memzero(s->plain, s->plain_cap);
+	free(s->plain);
+	zp_secret_free(s->secrets);
+	zp_mles_seen_free(s->seen);
+	sodium_memzero(s, sizeof(*s));
+	free(s);
+}
+
+const struct zp_mles_box *
+zp_mles_state_p(const struct zp_mles_state *s)
+{
+	return &s->p;
+}
+
+const struct zp_mles_box *
+zp_mles_state_rp(const struct zp_mles_state *s)
+{
+	return zp_mles_key_rp(s->key);
+}
+
+bool
+zp_mles_state_member(const struct zp_mles_state *s, size_t i,
+    struct zp_mles_name *name, bool *confirmed)
+{
+	if (i >= s->run.n)
+		return false;
+	*name = s->run.member[i].name;
+	*confirmed = s->run.member[i].confirmed;
+	return true;
+}
+
+bool
+zp_mles_state_secret(
+    const struct zp_mles_state *s, uint8_t secret[static ZP_MLES_POINT_LEN])
+{
+	if (!s->run.has_secret || !s->run.acked)
+		return false;
+	memcpy(secret, s->secrets->group.secret, ZP_MLES_POINT_LEN);
+	return true;
+}
+
+void
+zp_mles_state_live(struct zp_mles_state *s, bool live, int64_t now)
+{
+	s->live = live;
+	if (!live)
+		s->due = INT64_MAX;
+	s->token_time = now;
+}
+
+/* ---- presence ---- */
+
+static void
+due_in(struct zp_mles_state *s, int64_t now, int64_t wait)
+{
+	int64_t at = now + wait + (int64_t)(s->jitter % JITTER_MS);
+
+	if (at < s->due)
+		s->due = at;
+}
+
+/* An answer to what was just heard, unless all is well. */
+static void
+answer(struct zp_mles_state *s, int64_t now, bool news)
+{
+	if (news)
+		s->idle = 0;
+	/* A state that others wait for is said in any case. */
+	if (zp_mles_run_secure(&s->run) && !s->run.restart)
+		return;
+	if (s->idle < IDLE_MAX)
+		due_in(s, now, (int64_t)ANSWER_MS << s->idle);
+}
+
+void
+zp_mles_state_hello(struct zp_mles_state *s, int64_t now)
+{
+	due_in(s, now, ANSWER_MS);
+}
+
+int64_t
+zp_mles_state_due(const struct zp_mles_state *s)
+{
+	if (s->due == INT64_MAX || s->tokens > 0)
+		return s->due;
+	int64_t at = s->token_time + TOKEN_MS;
+	return at > s->due ? at : s->due;
+}
+
+static void
+refill(struct zp_mles_state *s, int64_t now)
+{
+	while (s->tokens < TOKENS_MAX && now - s->token_time >= TOKEN_MS) {
+		s->tokens++;
+		s->token_time += TOKEN_MS;
+	}
+	if (s->tokens == TOKENS_MAX)
+		s->token_time = now;
+}
+
+void
+zp_mles_state_tick(struct zp_mles_state *s, int64_t now, int64_t silent)
+{
+	struct zp_mles_name gone;
+
+	refill(s, now);
+	if (s->live && silent > 0 &&
+	    zp_mles_run_expire(&s->run, now, silent, &gone)) {
+		tell(s, ZP_MLES_EVENT_GONE, &gone);
+		answer(s, now, true);
+	}
+	if (now - s->fs_since > OLD_MS && s->run.has_old[0] &&
+	    s->fs != ZP_MLES_FS_OFF)
+		zp_mles_run_forget(&s->run);
+}
+
+/* ---- receiving ---- */
+
+static enum zp_err
+make_room(struct zp_mles_state *s, size_t len)
+{
+	if (len <= s->plain_cap)
+		return ZP_OK;
+	uint8_t *more = malloc(len);
+	if (more == NULL)
+		return ZP_ERR_MEMORY;
+	if (s->plain != NULL)
+		sodium_memzero(s->plain, s->plain_cap);
+	free(s->plain);
+	s->plain = more;
+	s->plain_cap = len;
+	return ZP_OK;
+}
+
+static enum zp_err
+open_frame(struct zp_mles_state *s, const struct zp_mles_raw *raw,
+    struct zp_mles_got *got)
+{
+	static const enum zp_mles_use uses[] = {
+	    ZP_MLES_PASSWORD, ZP_MLES_CONVERSATION, ZP_MLES_OLD, ZP_MLES_OLD};
+	struct zp_mles_run *r = &s->run;
+	struct zp_mles_secrets *k = s->secrets;
+	struct zp_mles_layer *layers[] = {zp_mles_key_layer(s->key),
+	    r->has_secret ? &k->conv : NULL, r->has_old[0] ? &k->old[0] : NULL,
+	    r->has_old[1] ? &k->old[1] : NULL};
+
+	enum zp_err err = make_room(s, raw->len);
+	if (!err)
+		err = zp_mles_record_open(
+		    &got->o, s->plain, s->key, layers, 4, raw);
+	if (!err)
+		got->use = uses[got->o.layer];
+	return err;
+}
+
+static void
+tell_heard(
+    struct zp_mles_state *s, const struct zp_mles_name *name, unsigned heard)
+{
+	static const struct {
+		unsigned bit;
+		enum zp_mles_event event;
+	} of[] = {
+	    {ZP_MLES_MEMBER, ZP_MLES_EVENT_JOINED},
+	    {ZP_MLES_RELABELLED, ZP_MLES_EVENT_RELABELLED},
+	    {ZP_MLES_STALE, ZP_MLES_EVENT_STALE},
+	    {ZP_MLES_POINT, ZP_MLES_EVENT_POINT},
+	    {ZP_MLES_CROWD, ZP_MLES_EVENT_CROWD},
+	};
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+		if ((heard & of[i].bit) != 0)
+			tell(s, of[i].event, name);
+}
+
+/* A live frame of another member, seen for the first time. */
+static void
+hear(struct zp_mles_state *s, struct zp_mles_got *got, int64_t now)
+{
+	const struct zp_mles_frame *f = &got->o.frame;
+	bool restart = s->run.restart;
+	unsigned heard =
+	    zp_mles_run_hear(&s->run, &got->o.uid, f, got->use, now);
+
+	got->relabelled = (heard & ZP_MLES_RELABELLED) != 0;
+	tell_heard(s, &got->o.uid, heard);
+	if (s->run.restart && !restart)
+		tell(s, ZP_MLES_EVENT_RESTART, NULL);
+	answer(s, now,
+	    (heard & ZP_MLES_NEWS) != 0 || s->run.restart != restart ||
+		(f->flags & ZP_MLES_PRESENCE) == 0);
+}
+
+/* A frame that did not open: of a member, it says that we are apart. */
+static void
+hear_dark(struct zp_mles_state *s, const struct zp_mles_raw *raw)
+{
+	struct zp_mles_name name;
+	bool restart = s->run.restart;
+
+	if (!s->live ||
+	    zp_mles_key_unbox(s->key, &name, raw->p, raw->p_len) != ZP_OK)
+		return;
+	zp_mles_run_dark(&s->run, &name);
+	if (s->run.restart && !restart)
+		tell(s, ZP_MLES_EVENT_RESTART, NULL);
+}
+
+enum zp_err
+zp_mles_state_receive(struct zp_mles_state *s, const struct zp_mles_raw *raw,
+    int64_t now, struct zp_mles_got *got)
+{
+	struct zp_mles_got g = {.history = !s->live};
+	enum zp_err err = open_frame(s, raw, &g);
+
+	if (err == ZP_ERR_NOT_OURS)
+		hear_dark(s, raw);
+	else if (err == ZP_ERR_FORGED || err == ZP_ERR_FORMAT)
+		tell(s, ZP_MLES_EVENT_FORGED, NULL);
+	if (err)
+		return err;
+	g.own = zp_mles_text_same(&g.o.uid, &s->uid);
+	g.again =
+	    zp_mles_seen_check(s->seen, &g.o.uid, raw->message, &g.o.frame);
+	if (g.again == ZP_MLES_OTHER_NAME) {
+		g.relabelled = true;
+		tell(s, ZP_MLES_EVENT_RELABELLED, &g.o.uid);
+	} else if (g.again == ZP_MLES_DUPLICATE) {
+		if (s->live)
+			tell(s, ZP_MLES_EVENT_REPLAY, &g.o.uid);
+	} else if (!s->live) {
+		zp_mles_run_history(&s->run, &g.o.frame);
+	} else if (g.own) {
+		tell(s, ZP_MLES_EVENT_IMPOSTOR, NULL);
+	} else {
+		hear(s, &g, now);
+	}
+	tell_fs(s, now);
+	*got = g;
+	return ZP_OK;
+}
+
+/* ---- sending ---- */
+
+static struct zp_mles_layer *
+choose(
+    struct zp_mles_state *s, enum zp_mles_policy policy, enum zp_mles_use *use)
+{
+	bool may = *use == ZP_MLES_CONVERSATION;
+
+	if (policy == ZP_MLES_NOTE ||
+	    (policy == ZP_MLES_CAREFUL && !zp_mles_run_secure(&s->run)))
+		may = false;
+	*use = may ? ZP_MLES_CONVERSATION : ZP_MLES_PASSWORD;
+	return may ? &s->secrets->conv : zp_mles_key_layer(s->key);
+}
+
+enum zp_err
+zp_mles_state_send(struct zp_mles_state *s, int64_t now, int64_t time,
+    uint16_t flags, const void *body, size_t len, enum zp_mles_policy policy,
+    const uint8_t random[static ZP_MLES_STATE_RANDOM],
+    struct zp_mles_sent *sent)
+{
+	struct zp_mles_frame f = {
+	    .flags = flags, .time = time, .body = body, .body_len = len};
+	enum zp_mles_use use = ZP_MLES_PASSWORD;
+	uint8_t keys[ZP_MLES_KEYS_MAX];
+
+	/* Refused before the run believes that it has spoken. */
+	if (len > ZP_MLES_BODY_MAX)
+		return ZP_ERR_TOO_LONG;
+	if (time < ZP_MLES_TIME_MIN || time >= ZP_MLES_TIME_END)
+		return ZP_ERR_CLOCK;
+	enum zp_err err = zp_mles_run_speak(&s->run, &f, keys, random, &use);
+	if (err)
+		return err;
+	struct zp_mles_layer *layer = choose(s, policy, &use);
+	err = zp_mles_frame_seal(
+	    s->out, layer, &f, random + NONCE_AT, random + PADDING_AT);
+	if (err)
+		return err;
+	if (use == ZP_MLES_CONVERSATION)
+		zp_mles_run_sealed(&s->run);
+	zp_mles_seen_own(s->seen, &s->uid, s->out);
+	s->jitter = zp_be64(random + JITTER_AT);
+	s->due = INT64_MAX;
+	tell_fs(s, now);
+	sent->message = s->out;
+	sent->len = zp_mles_frame_message_len(len, f.keys_len);
+	sent->use = use;
+	return ZP_OK;
+}
+
+enum zp_err
+zp_mles_state_presence(struct zp_mles_state *s, int64_t now, int64_t time,
+    const uint8_t random[static ZP_MLES_STATE_RANDOM],
+    struct zp_mles_sent *sent)
+{
+	enum zp_err err =
+	    zp_mles_state_send(s, now, time, ZP_MLES_FULL | ZP_MLES_PRESENCE,
+		"", 0, ZP_MLES_EAGER, random, sent);
+
+	if (err)
+		return err;
+	refill(s, now);
+	if (s->tokens > 0)
+		s->tokens--;
+	if (s->idle < IDLE_MAX)
+		s->idle++;
+	return ZP_OK;
+}
