@@ -240,8 +240,7 @@ zp_mles_state_tick(struct zp_mles_state *s, int64_t now, int64_t silent)
 		tell(s, ZP_MLES_EVENT_GONE, &gone);
 		answer(s, now, true);
 	}
-	if (now - s->fs_since > OLD_MS && s->run.has_old[0] &&
-	    s->fs != ZP_MLES_FS_OFF)
+	if (now - s->fs_since > OLD_MS && s->run.has_old[0])
 		zp_mles_run_forget(&s->run);
 }
 
@@ -324,7 +323,7 @@ hear(struct zp_mles_state *s, struct zp_mles_got *got, int64_t now)
 
 /* A frame that did not open: of a member, it says that we are apart. */
 static void
-hear_dark(struct zp_mles_state *s, const struct zp_mles_raw *raw)
+hear_dark(struct zp_mles_state *s, const struct zp_mles_raw *raw, int64_t now)
 {
 	struct zp_mles_name name;
 	bool restart = s->run.restart;
@@ -333,8 +332,10 @@ hear_dark(struct zp_mles_state *s, const struct zp_mles_raw *raw)
 	    zp_mles_key_unbox(s->key, &name, raw->p, raw->p_len) != ZP_OK)
 		return;
 	zp_mles_run_dark(&s->run, &name);
-	if (s->run.restart && !restart)
-		tell(s, ZP_MLES_EVENT_RESTART, NULL);
+	if (!s->run.restart || restart)
+		return;
+	tell(s, ZP_MLES_EVENT_RESTART, NULL);
+	answer(s, now, true);
 }
 
 enum zp_err
@@ -345,7 +346,7 @@ zp_mles_state_receive(struct zp_mles_state *s, const struct zp_mles_raw *raw,
 	enum zp_err err = open_frame(s, raw, &g);
 
 	if (err == ZP_ERR_NOT_OURS)
-		hear_dark(s, raw);
+		hear_dark(s, raw, now);
 	else if (err == ZP_ERR_FORGED || err == ZP_ERR_FORMAT)
 		tell(s, ZP_MLES_EVENT_FORGED, NULL);
 	if (err)
@@ -415,6 +416,9 @@ zp_mles_state_send(struct zp_mles_state *s, int64_t now, int64_t time,
 	zp_mles_seen_own(s->seen, &s->uid, s->out);
 	s->jitter = zp_be64(random + JITTER_AT);
 	s->due = INT64_MAX;
+	/* Others cannot confirm what they have not heard. */
+	if (s->run.acked && !s->run.sealed)
+		due_in(s, now, ANSWER_MS);
 	tell_fs(s, now);
 	sent->message = s->out;
 	sent->len = zp_mles_frame_message_len(len, f.keys_len);

@@ -1,0 +1,16 @@
+# A MlesTalk member on a line, and what drives it.
+MLES_MEMBER := $(B)/tests/mles/mles_member
+
+$(MLES_MEMBER): $(B)/tests/mles/mles_member.o $(LIBZPINC)
+	$(call say,LD,$@)
+	$(Q)$(CC_MODE) -o $@ $< $(LIBZPINC) $(ALL_LDFLAGS) $(SODIUM_LIBS) $(LIBS)
+
+CHECK_EXTRA += $(MLES_MEMBER)
+CHECK_PROGRAMS += tests/mles/test_schedules.py
+CHECK_ALL += mles-schedules
+
+# The same with more trials of each schedule.
+mles-schedules: $(MLES_MEMBER)
+	TRIALS=$(or $(TRIALS),100) tests/mles/test_schedules.py
+
+.PHONY: mles-schedules
