@@ -45,6 +45,16 @@
 #define ZP_MLES_TIME_MIN 1514764800000
 #define ZP_MLES_TIME_END (ZP_MLES_TIME_MIN + 65536 * (int64_t)604800000)
 
+/*
+ * The sid of a note from outside of any handshake.  Every note makes the
+ * prototype's clients begin anew; with this sid, which our members never
+ * take for theirs, they come back to the members' sid at once, and its
+ * sender is not waited for.
+ */
+#define ZP_MLES_SID_NONE                   \
+	((const uint8_t[ZP_MLES_SID_LEN]){ \
+	    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
+
 struct zp_mles_frame {
 	uint8_t sid[ZP_MLES_SID_LEN];
 	uint16_t flags;

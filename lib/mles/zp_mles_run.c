@@ -60,7 +60,8 @@ drop(struct zp_mles_run *r)
 		sodium_memzero(&s->conv, sizeof(s->conv));
 		sodium_memzero(s->group.secret, sizeof(s->group.secret));
 	}
-	r->has_secret = r->ack_sent = r->acked = r->sealed = false;
+	r->has_secret = r->spoken = r->ack_sent = false;
+	r->acked = r->sealed = false;
 	for (size_t i = 0; i < r->n; i++) {
 		r->member[i].ack = r->member[i].confirmed = false;
 		r->member[i].heard = 0;
@@ -196,13 +197,17 @@ evaluate(struct zp_mles_run *r)
 		return;
 	zp_mles_key_conversation(&s->conv, r->password, s->group.secret);
 	r->has_secret = r->used = true;
-	r->ack_sent = r->acked = r->sealed = false;
+	r->spoken = r->ack_sent = r->acked = r->sealed = false;
 }
 
+/*
+ * When everybody has the secret we go over to it.  As the prototype we
+ * have spoken once since, so that all could see where we are.
+ */
 static void
 check_acks(struct zp_mles_run *r)
 {
-	bool all = r->has_secret && r->ack_sent;
+	bool all = r->has_secret && r->spoken;
 
 	for (size_t i = 0; i < r->n; i++)
 		all = all && r->member[i].ack;
@@ -210,7 +215,7 @@ check_acks(struct zp_mles_run *r)
 		r->acked = true;
 }
 
-/* All others acknowledge, or wait as we do: see the header. */
+/* All others acknowledge, or all were heard twice and wait as we do. */
 static bool
 may_ack(const struct zp_mles_run *r)
 {
@@ -219,7 +224,7 @@ may_ack(const struct zp_mles_run *r)
 	for (size_t i = 0; i < r->n; i++) {
 		const struct zp_mles_member *m = &r->member[i];
 		all = all && m->ack;
-		waiting = waiting && m->heard >= (m->ack ? 1 : 2);
+		waiting = waiting && m->heard >= 2;
 	}
 	return all || waiting;
 }
@@ -269,11 +274,17 @@ zp_mles_run_dark(struct zp_mles_run *r, const struct zp_mles_name *from)
 		watch(r, m);
 }
 
+static bool
+no_sid(const struct zp_mles_frame *f)
+{
+	return memcmp(f->sid, ZP_MLES_SID_NONE, ZP_MLES_SID_LEN) == 0;
+}
+
 void
 zp_mles_run_history(struct zp_mles_run *r, const struct zp_mles_frame *f)
 {
 	/* Once we have spoken under a sid, history does not change it. */
-	if (r->n == 0 && !r->z_sent)
+	if (r->n == 0 && !r->z_sent && !no_sid(f))
 		take_sid(r, f->sid);
 }
 
@@ -367,7 +378,7 @@ zp_mles_run_hear(struct zp_mles_run *r, const struct zp_mles_name *from,
 
 	if (r->restart)
 		return 0;
-	if (d > 0) {
+	if (d > 0 || no_sid(f)) {
 		/* Prototypes follow it and forget the secret. */
 		drop(r);
 		return ZP_MLES_OTHER_SID | ZP_MLES_NEWS;
@@ -446,13 +457,13 @@ zp_mles_run_speak(struct zp_mles_run *r, struct zp_mles_frame *f,
 			    keys + ZP_MLES_POINT_LEN, r->x, ZP_MLES_POINT_LEN);
 			f->keys_len = ZP_MLES_KEYS_MAX;
 		}
-		if (r->has_secret && (r->ack_sent || may_ack(r))) {
+		if (r->has_secret && (r->acked || r->ack_sent || may_ack(r))) {
 			f->flags |= ZP_MLES_BDACK;
 			r->ack_sent = true;
 		}
 	}
 	r->z_sent = true;
-	check_acks(r);
+	r->spoken = r->has_secret;
 	r->calm++;
 	r->total++;
 	*use = r->acked ? ZP_MLES_CONVERSATION : ZP_MLES_PASSWORD;

@@ -20,7 +20,7 @@
  * - The mix is sent only when every member's share is known and each has
  *   been heard since ours went out, and it is made anew for each frame.
  * - Mixes must cancel before there is a secret.  We acknowledge last: when
- *   all others have, or when all were heard and the silent ones twice.
+ *   all others have, or when all were heard twice.
  *   The prototype's acknowledgements name no secret, so this keeps a member
  *   with a wrong one from going over to it.
  * - Without progress, or when a member that it waits for fell silent, the
@@ -63,7 +63,9 @@ struct zp_mles_run {
 	bool has_z, z_sent; /* own share */
 	bool has_x; /* own mix, or with two members: it may be sent */
 	bool used; /* y has gone into a mix or a secret */
-	bool has_secret, ack_sent, acked;
+	bool has_secret;
+	bool spoken; /* since there is a secret */
+	bool ack_sent, acked;
 	bool sealed; /* a frame of ours went out under the secret */
 	bool restart; /* the next frame begins a new sid */
 	bool has_old[2];
