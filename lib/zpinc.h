@@ -6,7 +6,7 @@
  *	struct zpinc_sender *sender;
  *
  *	if (zpinc_init() != 0 ||
- *	    zpinc_key_load(&key, "/home/me/.config/zpinc/ops.key") != 0 ||
+ *	    zpinc_key_load(&key, "keys/ops.key") != 0 ||
  *	    zpinc_sender_new(&sender, key, "db1", NULL, 0) != 0)
  *		...
  *	zpinc_seal(sender, "disk full", 9, zpinc_now(), publish, relay);
