@@ -35,10 +35,10 @@ zp_confine_early(void);
 
 /*
  * After set-up, when keys are read and outputs are open: no network, no
- * other program, no other process, no file by name.  What is forbidden and
- * never asked for by accident (sockets, exec, fork, ptrace) kills the process
- * with SIGSYS; opening files fails with EACCES, all else with ENOSYS.  What
- * stays: reading, writing and polling open descriptors, memory (nothing
+ * other program, no other process, no file by name.  What nobody asks for
+ * by accident (sockets, exec, fork, ptrace, signals to others) kills the
+ * process with SIGSYS; opening files fails with EACCES, all else with ENOSYS.
+ * What stays: reading, writing and polling open descriptors, memory (nothing
  * executable), time, randomness, signals to itself.  Never localtime(), which
  * looks at its file again.
  *

@@ -137,25 +137,16 @@ static const struct rule rules[] = {
     {__NR_bind, KILL, 0}, {__NR_listen, KILL, 0}, {__NR_accept, KILL, 0},
     {__NR_accept4, KILL, 0}, {__NR_sendto, KILL, 0}, {__NR_sendmsg, KILL, 0},
     {__NR_sendmmsg, KILL, 0}, {__NR_recvfrom, KILL, 0}, {__NR_recvmsg, KILL, 0},
-    {__NR_recvmmsg, KILL, 0}, {__NR_execve, KILL, 0}, {__NR_execveat, KILL, 0},
-    {__NR_ptrace, KILL, 0}, {__NR_process_vm_readv, KILL, 0},
-    {__NR_process_vm_writev, KILL, 0}, {__NR_kill, KILL, 0},
-    {__NR_tkill, KILL, 0}, {__NR_rt_sigqueueinfo, KILL, 0},
-    {__NR_rt_tgsigqueueinfo, KILL, 0}, {__NR_perf_event_open, KILL, 0},
-    {__NR_bpf, KILL, 0}, {__NR_userfaultfd, KILL, 0},
-    {__NR_personality, KILL, 0}, {__NR_setns, KILL, 0}, {__NR_unshare, KILL, 0},
-    {__NR_chroot, KILL, 0}, {__NR_mount, KILL, 0}, {__NR_umount2, KILL, 0},
-    {__NR_pivot_root, KILL, 0}, {__NR_open_by_handle_at, KILL, 0},
-    {__NR_kexec_load, KILL, 0}, {__NR_init_module, KILL, 0},
-    {__NR_finit_module, KILL, 0}, {__NR_add_key, KILL, 0},
-    {__NR_request_key, KILL, 0}, {__NR_keyctl, KILL, 0},
+    {__NR_recvmmsg, KILL, 0}, {__NR_shutdown, KILL, 0},
+    {__NR_getsockname, KILL, 0}, {__NR_getpeername, KILL, 0},
+    {__NR_setsockopt, KILL, 0}, {__NR_getsockopt, KILL, 0},
+    {__NR_execve, KILL, 0}, {__NR_execveat, KILL, 0}, {__NR_ptrace, KILL, 0},
+    {__NR_process_vm_readv, KILL, 0}, {__NR_process_vm_writev, KILL, 0},
+    {__NR_kill, KILL, 0}, {__NR_tkill, KILL, 0}, {__NR_bpf, KILL, 0},
     /* One number on all machines since Linux 5.1. */
-    {424, KILL, 0}, /* pidfd_send_signal */
     {425, KILL, 0}, /* io_uring_setup */
     {426, KILL, 0}, /* io_uring_enter */
     {427, KILL, 0}, /* io_uring_register */
-    {438, KILL, 0}, /* pidfd_getfd */
-    {440, KILL, 0}, /* process_madvise */
 };
 
 #undef F
