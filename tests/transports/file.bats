@@ -4,6 +4,7 @@
 
 # bats runs each test in a process of its own and stops it at an error.
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154,SC2164
+bats_require_minimum_version 1.5.0
 load lib.bash
 
 setup() {

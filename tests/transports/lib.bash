@@ -1,6 +1,11 @@
 # shellcheck shell=bash disable=SC2034
 # What the tests of transports share: records, processes, waiting.
 
+: "${ZP_ROOT:=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)}"
+: "${ZP_MODE:=release}"
+: "${ZP_BUILD:=$ZP_ROOT/build/$ZP_MODE}"
+export ZP_ROOT ZP_MODE ZP_BUILD
+
 TOPIC=zAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 LIVE=zBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB
 OTHER=zCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC
@@ -27,11 +32,11 @@ firsts() {
 # wait_until COMMAND...: at most 20 seconds.
 wait_until() {
 	local i
-	for ((i = 0; i < 1000; i++)); do
+	for ((i = 0; i < 400; i++)); do
 		if "$@"; then
 			return 0
 		fi
-		sleep 0.02
+		sleep 0.05
 	done
 	echo "never true: $*" >&2
 	return 1
