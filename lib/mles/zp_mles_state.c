@@ -11,13 +11,13 @@
 
 /*
  * Presence: 20 frames at once, then one in 3 s, as the relay keeps only so
- * many; without news each wait is twice as long, seven times.
+ * many; without news each wait is twice as long, three times.
  */
 #define TOKENS_MAX 20
 #define TOKEN_MS 3000
 #define ANSWER_MS 150
 #define JITTER_MS 250
-#define IDLE_MAX 7
+#define IDLE_MAX 3
 
 /* How long after a conversation its key still opens what was under way. */
 #define OLD_MS 600000
@@ -190,16 +190,19 @@ due_in(struct zp_mles_state *s, int64_t now, int64_t wait)
 		s->due = at;
 }
 
-/* An answer to what was just heard, unless all is well. */
+/*
+ * An answer to what was just heard, unless all is well.  What somebody typed
+ * gets one in any case, as a prototype speaks only then; presence without
+ * news gets few, or two of us would never stop.
+ */
 static void
-answer(struct zp_mles_state *s, int64_t now, bool news)
+answer(struct zp_mles_state *s, int64_t now, bool news, bool typed)
 {
 	if (news)
 		s->idle = 0;
-	/* A state that others wait for is said in any case. */
 	if (zp_mles_run_secure(&s->run) && !s->run.restart)
 		return;
-	if (s->idle < IDLE_MAX)
+	if (typed || s->idle < IDLE_MAX)
 		due_in(s, now, (int64_t)ANSWER_MS << s->idle);
 }
 
@@ -238,7 +241,7 @@ zp_mles_state_tick(struct zp_mles_state *s, int64_t now, int64_t silent)
 	if (s->live && silent > 0 &&
 	    zp_mles_run_expire(&s->run, now, silent, &gone)) {
 		tell(s, ZP_MLES_EVENT_GONE, &gone);
-		answer(s, now, true);
+		answer(s, now, true, false);
 	}
 	if (now - s->fs_since > OLD_MS && s->run.has_old[0])
 		zp_mles_run_forget(&s->run);
@@ -316,9 +319,8 @@ hear(struct zp_mles_state *s, struct zp_mles_got *got, int64_t now)
 	tell_heard(s, &got->o.uid, heard);
 	if (s->run.restart && !restart)
 		tell(s, ZP_MLES_EVENT_RESTART, NULL);
-	answer(s, now,
-	    (heard & ZP_MLES_NEWS) != 0 || s->run.restart != restart ||
-		(f->flags & ZP_MLES_PRESENCE) == 0);
+	answer(s, now, (heard & ZP_MLES_NEWS) != 0 || s->run.restart != restart,
+	    (f->flags & ZP_MLES_PRESENCE) == 0);
 }
 
 /* A frame that did not open: of a member, it says that we are apart. */
@@ -335,7 +337,7 @@ hear_dark(struct zp_mles_state *s, const struct zp_mles_raw *raw, int64_t now)
 	if (!s->run.restart || restart)
 		return;
 	tell(s, ZP_MLES_EVENT_RESTART, NULL);
-	answer(s, now, true);
+	answer(s, now, true, false);
 }
 
 enum zp_err

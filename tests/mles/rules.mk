@@ -6,7 +6,8 @@ $(MLES_MEMBER): $(B)/tests/mles/mles_member.o $(LIBZPINC)
 	$(Q)$(CC_MODE) -o $@ $< $(LIBZPINC) $(ALL_LDFLAGS) $(SODIUM_LIBS) $(LIBS)
 
 CHECK_EXTRA += $(MLES_MEMBER)
-CHECK_PROGRAMS += tests/mles/test_schedules.py
+CHECK_PROGRAMS += tests/mles/test_schedules.py tests/mles/test_scenes.py \
+	tests/mles/test_model.py
 CHECK_ALL += mles-schedules
 
 # The same with more trials of each schedule.

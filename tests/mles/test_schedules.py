@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 """Our MlesTalk member among models of the prototype, in many schedules.
 
 TRIALS says how many trials each schedule gets, SEED where they begin.

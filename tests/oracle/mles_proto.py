@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 """The state rules of the MlesTalk prototype, faults included.
 
 An independent model to test our machine against: what an unmodified client

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 """Writes mles.txt, which the C tests read, from mles.json.
 
 A case is a line `= KIND NAME`, lines `FIELD VALUE`, and an empty line.
