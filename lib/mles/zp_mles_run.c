@@ -14,8 +14,12 @@
 #define TOTAL_MAX 20U
 #define DOUBLINGS_MAX 6
 
-/* Clocks on the wire tick in seconds; a resent text is older by more. */
+/*
+ * Clocks on the wire tick in seconds; a resent text, or a replay, is older by
+ * more.  Who goes on like that has set its clock back.
+ */
 #define STALE_MS 2000
+#define STALE_MAX 8
 
 void
 zp_mles_run_init(struct zp_mles_run *r, const struct zp_mles_name *me,
@@ -394,8 +398,9 @@ zp_mles_run_hear(struct zp_mles_run *r, const struct zp_mles_name *from,
 	}
 	if (m == NULL)
 		return ZP_MLES_CROWD;
-	if (m->time > f->time + STALE_MS)
+	if (m->time > f->time + STALE_MS && m->stale++ < STALE_MAX)
 		return ZP_MLES_STALE;
+	m->stale = 0;
 	m->time = f->time;
 	m->last = now;
 	got |= handshake(r, m, f, use);

@@ -43,6 +43,7 @@ struct zp_mles_member {
 	unsigned calm; /* frames since anything made progress */
 	unsigned total; /* frames since the last secure conversation */
 	int64_t time; /* the latest time it claimed */
+	unsigned stale; /* frames in a row that claimed to be older */
 	int64_t last; /* when it was last heard, by our clock */
 };
 

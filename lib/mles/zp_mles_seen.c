@@ -61,24 +61,28 @@ hash(const struct zp_mles_seen *s, uint8_t *out, size_t n, const void *a,
 	crypto_generichash_blake2b_final(&h, out, n);
 }
 
-/* The entry of this id, which is made if there is none; *old tells. */
 static struct entry *
-look_up(struct table *t, const uint8_t id[static 16], bool *old)
+find(struct table *t, const uint8_t id[static 16])
 {
 	size_t b = zp_be16(id) % BUCKETS;
 
 	for (size_t i = 0; i < WAYS; i++) {
 		struct entry *e = &t->entry[b][i];
-		if (e->used && memcmp(e->id, id, sizeof(e->id)) == 0) {
-			*old = true;
+		if (e->used && memcmp(e->id, id, sizeof(e->id)) == 0)
 			return e;
-		}
 	}
+	return NULL;
+}
+
+static struct entry *
+add(struct table *t, const uint8_t id[static 16])
+{
+	size_t b = zp_be16(id) % BUCKETS;
 	struct entry *e = &t->entry[b][t->next[b]];
+
 	t->next[b] = (uint8_t)((t->next[b] + 1) % WAYS);
 	memcpy(e->id, id, sizeof(e->id));
 	e->used = true;
-	*old = false;
 	return e;
 }
 
@@ -88,41 +92,62 @@ check_frame(struct zp_mles_seen *s, const struct zp_mles_name *from,
     const uint8_t *message)
 {
 	uint8_t id[16], name[8];
-	bool old = false;
 
 	hash(s, id, sizeof(id), message, ZP_MLES_NONCE_LEN, "", 0, 0);
 	hash(s, name, sizeof(name), from->bytes, from->len, "", 0, 1);
-	struct entry *e = look_up(&s->frames, id, &old);
-	if (old)
+
+	struct entry *e = find(&s->frames, id);
+	if (e != NULL)
 		return memcmp(e->name, name, sizeof(name)) == 0
 		    ? ZP_MLES_DUPLICATE
 		    : ZP_MLES_OTHER_NAME;
-	memcpy(e->name, name, sizeof(name));
+	memcpy(add(&s->frames, id)->name, name, sizeof(name));
 	return ZP_MLES_FRESH;
+}
+
+/* The id of a whole text; false for what is none. */
+static bool
+text_id(const struct zp_mles_seen *s, uint8_t id[static 16],
+    const struct zp_mles_name *from, const struct zp_mles_frame *f)
+{
+	const uint16_t mask = ZP_MLES_FULL | ZP_MLES_DATA | ZP_MLES_PRESENCE |
+	    ZP_MLES_PRESENCE_ACK | ZP_MLES_MULTIPART;
+
+	if ((f->flags & mask) != ZP_MLES_FULL || f->body_len == 0)
+		return false;
+	/* The wire tells whole seconds. */
+	hash(s, id, 16, from->bytes, from->len, f->body, f->body_len,
+	    (uint64_t)(f->time / 1000));
+	return true;
 }
 
 enum zp_mles_again
 zp_mles_seen_check(struct zp_mles_seen *s, const struct zp_mles_name *from,
     const uint8_t *message, const struct zp_mles_frame *f)
 {
-	const uint16_t mask = ZP_MLES_FULL | ZP_MLES_DATA | ZP_MLES_PRESENCE |
-	    ZP_MLES_PRESENCE_ACK | ZP_MLES_MULTIPART;
 	enum zp_mles_again got = check_frame(s, from, message);
 	uint8_t id[16];
-	bool old = false;
 
-	if (got != ZP_MLES_FRESH || (f->flags & mask) != ZP_MLES_FULL ||
-	    f->body_len == 0)
+	if (got != ZP_MLES_FRESH || !text_id(s, id, from, f))
 		return got;
-	hash(s, id, sizeof(id), from->bytes, from->len, f->body, f->body_len,
-	    (uint64_t)f->time);
-	look_up(&s->texts, id, &old);
-	return old ? ZP_MLES_RESENT : ZP_MLES_FRESH;
+	if (find(&s->texts, id) != NULL)
+		return ZP_MLES_RESENT;
+	add(&s->texts, id);
+	return ZP_MLES_FRESH;
+}
+
+bool
+zp_mles_seen_text(struct zp_mles_seen *s, const struct zp_mles_name *me,
+    const struct zp_mles_frame *f)
+{
+	uint8_t id[16];
+
+	return text_id(s, id, me, f) && find(&s->texts, id) != NULL;
 }
 
 void
 zp_mles_seen_own(struct zp_mles_seen *s, const struct zp_mles_name *me,
-    const uint8_t *message)
+    const uint8_t *message, const struct zp_mles_frame *f)
 {
-	(void)check_frame(s, me, message);
+	(void)zp_mles_seen_check(s, me, message, f);
 }

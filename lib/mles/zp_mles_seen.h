@@ -39,9 +39,16 @@ enum zp_mles_again
 zp_mles_seen_check(struct zp_mles_seen *s, const struct zp_mles_name *from,
     const uint8_t *message, const struct zp_mles_frame *f);
 
-/* Remembers a frame of our own, whose echo is then a duplicate. */
+/*
+ * Remembers a frame of our own, whose echo is then a duplicate; as check().
+ */
 void
 zp_mles_seen_own(struct zp_mles_seen *s, const struct zp_mles_name *me,
-    const uint8_t *message);
+    const uint8_t *message, const struct zp_mles_frame *f);
+
+/* Would others take this text of ours for one sent again? */
+bool
+zp_mles_seen_text(struct zp_mles_seen *s, const struct zp_mles_name *me,
+    const struct zp_mles_frame *f);
 
 #endif

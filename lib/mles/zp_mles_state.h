@@ -79,8 +79,8 @@ struct zp_mles_sent {
 };
 
 /*
- * `key` stays the caller's and must outlive the state.  ZP_ERR_MEMORY.
- * The caller frees *state.
+ * `key` stays the caller's and must outlive the state.  The caller
+ * frees *state.  ZP_ERR_MEMORY; ZP_ERR_NAME: see zp_mles_text_blocks().
  */
 ZP_CHECKED enum zp_err
 zp_mles_state_new(struct zp_mles_state **state, struct zp_mles_key *key,

@@ -103,6 +103,22 @@ zp_mles_text_show(uint8_t *to, const struct zp_mles_name *name)
 }
 
 bool
+zp_mles_text_blocks(const struct zp_mles_name *name)
+{
+	/* What every ECMAScript object has (ECMA-262, 20.1.3 and B.2.2). */
+	static const char *const names[] = {"__proto__", "constructor",
+	    "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable",
+	    "toLocaleString", "toString", "valueOf", "__defineGetter__",
+	    "__defineSetter__", "__lookupGetter__", "__lookupSetter__"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i]) == name->len &&
+		    memcmp(names[i], name->bytes, name->len) == 0)
+			return true;
+	return false;
+}
+
+bool
 zp_mles_text_same(const struct zp_mles_name *a, const struct zp_mles_name *b)
 {
 	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;

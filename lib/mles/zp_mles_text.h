@@ -53,6 +53,13 @@ zp_mles_text_name(struct zp_mles_name *name, const void *text, size_t n);
 size_t
 zp_mles_text_show(uint8_t *to, const struct zp_mles_name *name);
 
+/*
+ * Is this a name that the prototype's tables cannot hold, such as
+ * "__proto__"?  Its bearer would block every conversation of the channel.
+ */
+bool
+zp_mles_text_blocks(const struct zp_mles_name *name);
+
 bool
 zp_mles_text_same(const struct zp_mles_name *a, const struct zp_mles_name *b);
 

@@ -63,6 +63,7 @@ begin(char *args)
 	uint64_t number = strtoull(end + 1, NULL, 10);
 	memcpy(seed, &number, sizeof(number));
 	drawn = 0;
+	now = 1000;
 	draw(random);
 	zp_mles_state_free(state);
 	if (zp_mles_text_name(&uid, args, strlen(args)) != ZP_OK ||

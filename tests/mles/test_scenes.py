@@ -261,6 +261,24 @@ def bodies():
     t.close()
 
 
+def times():
+    t = settled("OP")
+    o = t.members[0]
+    secrets = [None, o.secret()]
+    dates = [drive.CHANNEL.open(o.send(x), secrets).date
+             for x in ("same", "same", "same", "other")]
+    Tap.ok(len(set(dates[:3])) == 3 and dates == sorted(dates),
+           "equal texts in one second get times of their own, in order")
+    Tap.ok(dates[3] - t.clock.date() <= 2000, "not far ahead of the clock")
+    # A member whose clock was set back is heard again after a while.
+    for i in range(12):
+        o.receive(drive.CHANNEL.line(Frame(
+            "9", o_sid(t), FULL, b"", b"back", None, 1780000000000 + i)))
+    Tap.ok(len(told(o, "stale")) == 8 and not o.fs(),
+           "a clock that was set back is believed in the end")
+    t.close()
+
+
 def careful():
     t = settled("POP", policy="careful")
     Tap.ok(t.lost == 0, "with care nothing is lost on the way, 3 in turn")
@@ -294,6 +312,7 @@ def main():
     relays()
     insiders()
     bodies()
+    times()
     careful()
     print("1..%d" % Tap.n)
     return 1 if Tap.failed else 0

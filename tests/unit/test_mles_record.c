@@ -121,16 +121,16 @@ check_again(void)
 	const uint16_t full = ZP_MLES_FULL;
 	int fresh = 0;
 
-	IS(check(s, "a", 1, full, 5, "x"), ZP_MLES_FRESH, "a text is new");
-	IS(check(s, "a", 1, full, 5, "x"), ZP_MLES_DUPLICATE,
+	IS(check(s, "a", 1, full, 5000, "x"), ZP_MLES_FRESH, "a text is new");
+	IS(check(s, "a", 1, full, 5000, "x"), ZP_MLES_DUPLICATE,
 	    "the same frame is a duplicate");
-	IS(check(s, "b", 1, full, 5, "x"), ZP_MLES_OTHER_NAME,
+	IS(check(s, "b", 1, full, 5000, "x"), ZP_MLES_OTHER_NAME,
 	    "and under another name, relabelled");
-	IS(check(s, "a", 2, full, 5, "x"), ZP_MLES_RESENT,
+	IS(check(s, "a", 2, full, 5000, "x"), ZP_MLES_RESENT,
 	    "the same text, name and time in a new frame is sent again");
-	IS(check(s, "a", 3, full, 6, "x"), ZP_MLES_FRESH,
+	IS(check(s, "a", 3, full, 6000, "x"), ZP_MLES_FRESH,
 	    "at another time it is new");
-	IS(check(s, "b", 4, full, 5, "x"), ZP_MLES_FRESH,
+	IS(check(s, "b", 4, full, 5000, "x"), ZP_MLES_FRESH,
 	    "and so from another");
 	IS(check(s, "a", 5, 0, 5, "x"), ZP_MLES_FRESH,
 	    "what is typed so far is never taken for sent again");
@@ -141,10 +141,10 @@ check_again(void)
 	    "name and text are told apart");
 	IS(check(s, "a", 9, full, 5, "bc"), ZP_MLES_FRESH, "wherever cut");
 	for (int i = 10; i < 250; i++)
-		fresh +=
-		    check(s, "a", (uint8_t)i, full, i, "y") == ZP_MLES_FRESH;
+		fresh += check(s, "a", (uint8_t)i, full, i * 1000, "y") ==
+		    ZP_MLES_FRESH;
 	IS(fresh, 240, "240 further texts are new");
-	IS(check(s, "a", 1, full, 5, "x"), ZP_MLES_DUPLICATE,
+	IS(check(s, "a", 1, full, 5000, "x"), ZP_MLES_DUPLICATE,
 	    "and the first is still known");
 	zp_mles_seen_free(s);
 }

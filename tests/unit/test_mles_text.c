@@ -89,6 +89,10 @@ main(void)
 	IS(zp_mles_text_name(&n, longest, ZP_MLES_NAME_MAX / 3 + 1),
 	    ZP_ERR_NAME, "also if only encoding makes it too long");
 
+	struct zp_mles_name proto = raw("__proto__"), bob = raw("proto");
+	OK(zp_mles_text_blocks(&proto) && !zp_mles_text_blocks(&bob),
+	    "names that block a prototype are known");
+
 	OK(before("9", "10"), "numbers are ordered as numbers");
 	OK(before("10", "alice"), "and stand before other names");
 	OK(before("4294967294", "!"), "up to the largest array index");
