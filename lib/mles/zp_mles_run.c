@@ -127,7 +127,7 @@ progress(struct zp_mles_run *r)
 static void
 fill_ring(struct zp_mles_run *r)
 {
-	const struct zp_mles_member *order[ZP_MLES_MEMBERS_MAX];
+	const struct zp_mles_member *order[ZP_MLES_MEMBERS_MAX] = {NULL};
 	struct zp_mles_ring *g = &r->ring;
 	size_t k = 0;
 
