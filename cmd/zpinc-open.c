@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "crypt/zp_secret.h"
+#include "proc/zp_confine.h"
 #include "proc/zp_inbox.h"
 #include "proc/zp_load.h"
 #include "proc/zp_opt.h"
@@ -19,7 +20,7 @@
 	"zpinc-open -k KEY [-k KEY ...] [-F FORMAT | --json | --raw]\n"       \
 	"                  [--state FILE] [--trust FILE] [--trust-new HOW]\n" \
 	"                  [--strict] [--all] [-v] [-C N] [-W S]\n"           \
-	"                  [--max-age T] [--expect UID=AGE ...]"
+	"                  [--max-age T] [--expect UID=AGE ...] [--confine]"
 #define BLOCK 32768
 #define MOST_KEYS 64
 #define MOST_EXPECTED 64
@@ -39,6 +40,7 @@ enum {
 	MAX_AGE,
 	EXPECT,
 	VERBOSE,
+	CONFINE,
 };
 
 static const struct zp_opt options[] = {
@@ -56,6 +58,7 @@ static const struct zp_opt options[] = {
     {MAX_AGE, '\0', "max-age", "T", "show nothing older (30s, 5m, 2h, 1d)"},
     {EXPECT, '\0', "expect", "UID=AGE", "exit 1 if UID was silent so long"},
     {VERBOSE, 'v', "verbose", NULL, "say at the end what was passed over"},
+    {CONFINE, '\0', "confine", NULL, "fail where the kernel cannot"},
 };
 
 struct reading {
@@ -64,7 +67,7 @@ struct reading {
 	char *expected[MOST_EXPECTED];
 	size_t n_expected;
 	uint64_t count, wait_ms;
-	bool waits;
+	bool waits, confine;
 	struct zp_inbox_config config;
 	/* in use */
 	struct zp_keyfile *kf[MOST_KEYS];
@@ -109,6 +112,8 @@ start(struct reading *r)
 
 	if (!err && zp_secret_init() != ZP_OK)
 		err = fail("libsodium", ZP_ERR_IO);
+	if (!err)
+		err = zp_confine_early();
 	if (!err && r->n_keys == 0)
 		err = zp_load_key(TOOL, NULL, &r->kf[0]);
 	if (err)
@@ -130,7 +135,11 @@ start(struct reading *r)
 	for (size_t i = 0; i < r->n_expected && !err; i++)
 		err = add_expected(r, r->expected[i]);
 	r->end = zp_load_ticks() + r->wait_ms;
-	return err;
+	if (err)
+		return err;
+	const char *files[] = {
+	    r->config.state_path, zp_inbox_trust_path(r->inbox)};
+	return zp_load_confine(TOOL, r->confine, files, 2);
 }
 
 static bool
@@ -285,6 +294,8 @@ set_option(struct reading *r, int id, const char *arg)
 		return r->config.all = true;
 	case VERBOSE:
 		return r->config.verbose = true;
+	case CONFINE:
+		return r->confine = true;
 	case COUNT:
 		return set_number(
 		    "-C", zp_opt_number(arg, 1, UINT64_MAX, &r->count));
@@ -335,7 +346,7 @@ main(int argc, char **argv)
 	int id = parse(&r, argc, argv);
 
 	if (id != ZP_OPT_END)
-		return id == ZP_OPT_HELP ? ZP_EXIT_OK : ZP_EXIT_USAGE;
+		return (int)(id == ZP_OPT_HELP ? ZP_EXIT_OK : ZP_EXIT_USAGE);
 	enum zp_err err = start(&r);
 	if (!err)
 		err = read_all(&r);

@@ -9,6 +9,7 @@
 
 #include "crypt/zp_pseudo.h"
 #include "crypt/zp_secret.h"
+#include "proc/zp_confine.h"
 #include "proc/zp_load.h"
 #include "proc/zp_opt.h"
 #include "proto/zp_session.h"
@@ -17,12 +18,12 @@
 #define TOOL "zpinc-seal"
 #define USAGE                                                            \
 	"zpinc-seal -k KEY [-u UID] [-i IDENTITY] [-w] [--state FILE]\n" \
-	"                  [--max-record N] [--no-time]"
+	"                  [--max-record N] [--no-time] [--confine]"
 #define BLOCK 32768
 /* A line is shown as one body, and bodies are shown up to this length. */
 #define LINE_MAX_LEN 1048576
 
-enum { KEY = 1, UID, IDENTITY, WHOLE, STATE, MAX_RECORD, NO_TIME };
+enum { KEY = 1, UID, IDENTITY, WHOLE, STATE, MAX_RECORD, NO_TIME, CONFINE };
 
 static const struct zp_opt options[] = {
     {KEY, 'k', "key", "KEY", "channel or conversation key"},
@@ -32,12 +33,13 @@ static const struct zp_opt options[] = {
     {STATE, '\0', "state", "FILE", "number on from run to run"},
     {MAX_RECORD, '\0', "max-record", "N", "characters a record (4095)"},
     {NO_TIME, '\0', "no-time", NULL, "do not tell when"},
+    {CONFINE, '\0', "confine", NULL, "fail where the kernel cannot"},
 };
 
 struct seal {
 	/* as asked for */
 	const char *key, *uid, *identity, *state_path;
-	bool whole, no_time;
+	bool whole, no_time, confine;
 	uint64_t max_record;
 	/* in use */
 	struct zp_keyfile *kf;
@@ -325,11 +327,15 @@ run(struct seal *s)
 	if (!err && zp_secret_init() != ZP_OK)
 		err = fail("libsodium", ZP_ERR_IO);
 	if (!err)
+		err = zp_confine_early();
+	if (!err)
 		err = zp_load_key(TOOL, s->key, &s->kf);
 	if (!err)
 		err = zp_load_identity(TOOL, s->identity, &s->id);
 	if (!err)
 		err = open_session(s);
+	if (!err)
+		err = zp_load_confine(TOOL, s->confine, &s->state_path, 1);
 	if (err)
 		return err;
 	size_t room = zp_session_room(s->session);
@@ -381,6 +387,9 @@ parse(struct seal *s, int argc, char **argv)
 		case NO_TIME:
 			s->no_time = true;
 			break;
+		case CONFINE:
+			s->confine = true;
+			break;
 		}
 	}
 	if (id == ZP_OPT_END && zp_opt_operands(&o) > 0) {
@@ -399,7 +408,7 @@ main(int argc, char **argv)
 	int id = parse(&s, argc, argv);
 
 	if (id != ZP_OPT_END)
-		return id == ZP_OPT_HELP ? ZP_EXIT_OK : ZP_EXIT_USAGE;
+		return (int)(id == ZP_OPT_HELP ? ZP_EXIT_OK : ZP_EXIT_USAGE);
 	enum zp_err err = run(&s);
 	zp_in_free(&s.in);
 	zp_out_free(&s.out);
@@ -407,5 +416,5 @@ main(int argc, char **argv)
 	zp_sendstate_free(s.state);
 	zp_identity_free(s.id);
 	zp_keyfile_free(s.kf);
-	return zp_err_status(err);
+	return (int)zp_err_status(err);
 }

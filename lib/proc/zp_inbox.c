@@ -162,6 +162,12 @@ complain(
 	    what ? what : zp_err_text(err));
 }
 
+const char *
+zp_inbox_trust_path(const struct zp_inbox *in)
+{
+	return zp_known_path(in->known);
+}
+
 static void
 give_up(void *arg, const struct zp_body *body, enum zp_err why, bool begun)
 {

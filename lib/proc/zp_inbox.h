@@ -40,6 +40,10 @@ zp_inbox_new(struct zp_inbox **in, const struct zp_inbox_config *config);
 void
 zp_inbox_free(struct zp_inbox *in);
 
+/* The file of known identities, for who confines this process. */
+const char *
+zp_inbox_trust_path(const struct zp_inbox *in);
+
 /* Opens records with this key, too; kf is borrowed.  At most 64 keys. */
 ZP_CHECKED enum zp_err
 zp_inbox_key(struct zp_inbox *in, const struct zp_keyfile *kf);

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proc/zp_confine.h"
 #include "proc/zp_opt.h"
 #include "store/zp_path.h"
 
@@ -165,6 +166,41 @@ zp_load_uid(
 		uid[n] = '\0';
 	}
 	return ZP_OK;
+}
+
+/* The folder that a path lies in. */
+static void
+folder_of(char to[static ZP_PATH_MAX], const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash - path) : 0;
+
+	if (slash == NULL)
+		memcpy(to, ".", 2);
+	else if (n == 0)
+		memcpy(to, "/", 2);
+	else
+		snprintf(to, ZP_PATH_MAX, "%.*s", (int)n, path);
+}
+
+enum zp_err
+zp_load_confine(const char *tool, bool must, const char *const *paths, size_t n)
+{
+	char folder[ZP_LOAD_PATHS][ZP_PATH_MAX];
+	const char *dirs[ZP_LOAD_PATHS + 1] = {NULL};
+	unsigned flags = ZP_CONFINE_LOCALTIME;
+	size_t d = 0;
+
+	for (size_t i = 0; i < n && d < ZP_LOAD_PATHS; i++) {
+		if (paths[i] == NULL)
+			continue;
+		folder_of(folder[d], paths[i]);
+		dirs[d] = folder[d];
+		d++;
+	}
+	if (d > 0)
+		flags |= ZP_CONFINE_FILES;
+	return zp_confine_keyed(tool, must, flags, dirs);
 }
 
 enum zp_err

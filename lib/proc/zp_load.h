@@ -2,6 +2,7 @@
 #define ZP_LOAD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/zp_err.h"
@@ -40,6 +41,16 @@ zp_load_identity(const char *tool, const char *value, struct zp_identity **id);
 ZP_CHECKED enum zp_err
 zp_load_uid(
     const char *tool, const char *value, char uid[static ZP_NAME_MAX + 1]);
+
+/*
+ * Gives up all that a keyed filter does not need any more, once its keys are
+ * read: see zp_confine_keyed().  paths: n state files (NULL entries are
+ * passed over) whose folders stay in reach; must: the user asked for it.
+ */
+#define ZP_LOAD_PATHS 4
+ZP_CHECKED enum zp_err
+zp_load_confine(
+    const char *tool, bool must, const char *const *paths, size_t n);
 
 /* Milliseconds since 1970; ZP_ERR_CLOCK before that. */
 ZP_CHECKED enum zp_err
