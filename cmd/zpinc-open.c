@@ -139,7 +139,8 @@ start(struct reading *r)
 		return err;
 	const char *files[] = {
 	    r->config.state_path, zp_inbox_trust_path(r->inbox)};
-	return zp_load_confine(TOOL, r->confine, files, 2);
+	return zp_load_confine(
+	    TOOL, r->confine, ZP_CONFINE_LOCALTIME, files, 2);
 }
 
 static bool

@@ -335,7 +335,7 @@ run(struct seal *s)
 	if (!err)
 		err = open_session(s);
 	if (!err)
-		err = zp_load_confine(TOOL, s->confine, &s->state_path, 1);
+		err = zp_load_confine(TOOL, s->confine, 0, &s->state_path, 1);
 	if (err)
 		return err;
 	size_t room = zp_session_room(s->session);

@@ -184,11 +184,11 @@ folder_of(char to[static ZP_PATH_MAX], const char *path)
 }
 
 enum zp_err
-zp_load_confine(const char *tool, bool must, const char *const *paths, size_t n)
+zp_load_confine(const char *tool, bool must, unsigned flags,
+    const char *const *paths, size_t n)
 {
 	char folder[ZP_LOAD_PATHS][ZP_PATH_MAX];
 	const char *dirs[ZP_LOAD_PATHS + 1] = {NULL};
-	unsigned flags = ZP_CONFINE_LOCALTIME;
 	size_t d = 0;
 
 	for (size_t i = 0; i < n && d < ZP_LOAD_PATHS; i++) {

@@ -44,13 +44,14 @@ zp_load_uid(
 
 /*
  * Gives up all that a keyed filter does not need any more, once its keys are
- * read: see zp_confine_keyed().  paths: n state files (NULL entries are
- * passed over) whose folders stay in reach; must: the user asked for it.
+ * read: see zp_confine_keyed(), whose flags these are.  paths: n state files
+ * (NULL entries are passed over) whose folders stay in reach; must: the user
+ * asked for it.
  */
 #define ZP_LOAD_PATHS 4
 ZP_CHECKED enum zp_err
-zp_load_confine(
-    const char *tool, bool must, const char *const *paths, size_t n);
+zp_load_confine(const char *tool, bool must, unsigned flags,
+    const char *const *paths, size_t n);
 
 /* Milliseconds since 1970; ZP_ERR_CLOCK before that. */
 ZP_CHECKED enum zp_err
