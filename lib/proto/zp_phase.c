@@ -260,13 +260,30 @@ choose(struct zp_machine *m)
 	return name(m);
 }
 
+/*
+ * Somebody of the conversation is there, be it on hold: else a member that
+ * keeps new runs from succeeding could talk us out of the one we have.
+ */
+static bool
+in_company(const struct zp_machine *m)
+{
+	for (size_t i = 1; i < m->roster.cap; i++) {
+		const struct zp_session *s = &m->roster.s[i];
+		if (zp_bits_has(m->conv, i) && !s->left && m->now < s->hold &&
+		    m->now < s->near_until && m->now < s->at + m->rules.gone)
+			return true;
+	}
+	return false;
+}
+
 static void
 follow(struct zp_machine *m)
 {
 	if (m->n == 1) {
 		if (m->phase != ZP_PHASE_ALONE)
 			zp_phase_reset(m);
-		zp_phase_end_conv(m);
+		if (!in_company(m))
+			zp_phase_end_conv(m);
 	} else if (!is_view(m, m->name)) {
 		wipe(m);
 		memcpy(m->id, m->name, sizeof(m->id));

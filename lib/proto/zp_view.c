@@ -64,6 +64,7 @@ zp_view_near(const struct zp_roster *r, uint64_t now,
 		sooner(&next, s->at + rules->gone, now);
 		if (now < s->hold) {
 			sooner(&next, s->hold, now);
+			sooner(&next, s->near_until, now);
 			continue;
 		}
 		zp_bits_add(heard, i);

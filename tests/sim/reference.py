@@ -204,7 +204,7 @@ class Member:
                 continue
             changes.append(s.at + GONE)
             if now < s.hold:
-                changes.append(s.hold)
+                changes += [s.hold, s.proof]
                 continue
             self.heard.append(s)
             if now < s.proof:
@@ -303,7 +303,10 @@ class Member:
         if len(V) == 1:
             if self.phase != ALONE:
                 self.reset()
-            if self.current:
+            if self.current and not any(
+                    self.in_current(s) and not s.left and
+                    self.now < min(s.hold, s.proof, s.at + GONE)
+                    for s in self.others.values()):
                 self.retire(self.current)
                 self.current = None
         elif view != self.view:

@@ -17,4 +17,10 @@ $(ZPSIM): $(SIMSRC:%.c=$(B)/%.o) $(LIBZPINC)
 sim: $(ZPSIM)
 	$(Q)$(ZPSIM) -x $(SCENE) -n $(N) -s $(SEED) -t
 
-.PHONY: sim
+# Some 300,000 histories, and the reference along more of them.
+sim-all: $(ZPSIM)
+	$(Q)$(ZPSIM) -f $(or $(FACTOR),100)
+	$(Q)ZP_SIM_RUNS=10 bats tests/sim/agree.bats
+
+CHECK_ALL += sim-all
+.PHONY: sim sim-all

@@ -553,7 +553,9 @@ rogue_of(struct sim_world *w, uint64_t seed, size_t n, enum sim_kind kind)
 	for (size_t i = 0; later && kind != SIM_IMPOSTOR && i < honest; i++) {
 		const struct zp_machine_conv *c =
 		    zp_machine_current(w->node[i].m);
-		if (c == NULL || c->n < honest)
+		/* Who hears different lies may part for a while, which is
+		   told; nothing ends in silence. */
+		if (kind != SIM_NOISE && (c == NULL || c->n < honest))
 			t = UINT64_MAX;
 	}
 	if (later && kind == SIM_IMPOSTOR)
