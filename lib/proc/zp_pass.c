@@ -95,7 +95,7 @@ from_stdin(const char *tool, struct zp_pass *p)
 	if (first_line(p, p->bytes, have) == ZP_OK)
 		return ZP_OK;
 	return complain(tool, ZP_ERR_PASSWORD,
-	    have < sizeof(p->bytes)
+	    have <= ZP_PASSWORD_MAX
 		? "standard input: no passphrase in its first line"
 		: "standard input: over 1024 bytes in its first line");
 }
