@@ -1,7 +1,6 @@
 /*
  * zpinc-key: makes and shows keys and identities.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -75,8 +74,6 @@ main(int argc, char **argv)
 {
 	if (zp_load_stdio(TOOL) != ZP_OK)
 		return ZP_EXIT_IO;
-	/* A file size limit is an error to report, like a full disk. */
-	signal(SIGXFSZ, SIG_IGN);
 	if (zp_secret_init() != ZP_OK) {
 		zp_say(TOOL, "libsodium does not start");
 		return ZP_EXIT_IO;

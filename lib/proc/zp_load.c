@@ -31,7 +31,10 @@ zp_load_stdio(const char *tool)
 			err = ZP_ERR_IO;
 		}
 	}
+	/* Both are errors of write() to report: a reader that has gone, and a
+	 * file size limit, which is like a full disk. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	return err;
 }
 

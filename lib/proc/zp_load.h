@@ -18,7 +18,8 @@
 
 /*
  * Makes sure that 0, 1 and 2 are open, so that no key file lands on one of
- * them, and that a closed pipe is an error to report, not a signal.
+ * them, and that a closed pipe or a file size limit is an error to report,
+ * not a signal.
  * ZP_ERR_IO if stdin or stdout is closed.
  */
 ZP_CHECKED enum zp_err

@@ -7,7 +7,7 @@
 #include "crypt/zp_secret.h"
 
 #define NAME_LEN (ZP_PSEUDONYM_LEN + ZP_SID_LEN + 1)
-#define SLOTS (2 * ZP_REPLAY_SESSIONS)
+#define SLOTS ((size_t)2 * ZP_REPLAY_SESSIONS)
 #define NEVER UINT64_MAX
 
 _Static_assert((SLOTS & (SLOTS - 1)) == 0, "a power of two");

@@ -169,7 +169,7 @@ zp_sendstate_free(struct zp_sendstate *s)
 static enum zp_err
 catch_up(struct zp_sendstate *s, struct zp_fault *fault)
 {
-	struct content now;
+	struct content now = {0};
 	enum zp_err err = load(s->path, &now, fault);
 
 	if (err == ZP_ERR_NOT_FOUND)

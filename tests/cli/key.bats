@@ -23,9 +23,17 @@ raw() {
 		od -An -v -tx1 | tr -d ' \n'
 }
 
+# Unlike `! grep`, this fails a test wherever it stands.
+lacks() {
+	if grep -qF -- "$1" "$2"; then
+		echo "'$1' is in $2"
+		return 1
+	fi
+}
+
 # No part of a secret may turn up in what went to stderr.
 says_nothing_of() {
-	! grep -qF -- "$1" err
+	lacks "$1" err
 }
 
 @test "a key from a passphrase is the one that the second implementation makes" {
@@ -106,7 +114,7 @@ says_nothing_of() {
 	[ "$status" = 5 ]
 	cmp a old
 	zpinc-key new -f --random -c ops -o a 2>err
-	! cmp -s a old
+	run ! cmp -s a old
 	[ "$(find . -name '.zp-*')" = "" ]
 }
 
@@ -175,7 +183,7 @@ sys.exit(subprocess.run(["zpinc-key"] + sys.argv[1:], stdout=w).returncode)' \
 		quiet zpinc-key new --random -c "$bad" -o bad
 		[ "$status" = 2 ]
 		errors 1 '1 to 31 bytes'
-		! grep -q "$(printf '\033')" err
+		lacks "$(printf '\033')" err
 	done
 	[ ! -e bad ]
 }
@@ -262,7 +270,7 @@ sys.exit(subprocess.run(["zpinc-key"] + sys.argv[1:], stdout=w).returncode)' \
 @test "show tells nothing that is secret" {
 	echo "$PASS" | new -c ops -o a 2>err
 	zpinc-key show -k ./a >out
-	! grep -qF "$(sed -n 's/^key //p' a)" out
+	lacks "$(sed -n 's/^key //p' a)" out
 	[ "$(sed -n 's/^topic *//p' out)" = "$(zpinc-key topic -k ./a)" ]
 	grep -q '^work *15$' out
 }
