@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "crypt/zp_secret.h"
+#include "proc/zp_confine.h"
 #include "proc/zp_keymake.h"
 #include "proc/zp_keyshow.h"
 #include "proc/zp_keytrust.h"
@@ -74,8 +75,8 @@ main(int argc, char **argv)
 {
 	if (zp_load_stdio(TOOL) != ZP_OK)
 		return ZP_EXIT_IO;
-	if (zp_secret_init() != ZP_OK) {
-		zp_say(TOOL, "libsodium does not start");
+	if (zp_secret_init() != ZP_OK || zp_confine_early() != ZP_OK) {
+		zp_say(TOOL, "cannot begin to keep secrets");
 		return ZP_EXIT_IO;
 	}
 	return (int)dispatch(argc, argv);
