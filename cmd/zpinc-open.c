@@ -340,6 +340,14 @@ parse(struct reading *r, int argc, char **argv)
 	return id;
 }
 
+/* What the options made. */
+static void
+forget(struct reading *r)
+{
+	for (size_t i = 0; i < r->n_expected; i++)
+		free(r->expected[i]);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -357,7 +365,6 @@ main(int argc, char **argv)
 	if (r.inbox != NULL && zp_inbox_status(r.inbox) > status)
 		status = zp_inbox_status(r.inbox);
 	stop(&r);
-	for (size_t i = 0; i < r.n_expected; i++)
-		free(r.expected[i]);
+	forget(&r);
 	return (int)status;
 }
