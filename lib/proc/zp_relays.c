@@ -1,0 +1,455 @@
+#include "proc/zp_relays.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/zp_io.h"
+#include "proc/zp_child.h"
+#include "proc/zp_load.h"
+#include "proc/zp_opt.h"
+#include "wire/zp_record.h"
+
+/* "TOPIC LIVE\n" from the child */
+#define TOPICS_LEN (2 * ZP_TOPIC_LEN + 2)
+/* A command that publishes gets so long to do it after its input ended. */
+#define PUBLISH_WITHIN 2000
+
+/* Pipes of one relay: [0] is read, [1] written. */
+struct pipes {
+	int up[2]; /* from its transport to the child */
+	int down[2]; /* from the child to its transport */
+};
+
+struct relays {
+	const struct zp_relays_config *c;
+	struct pipes pipes[ZP_RELAYS_MAX];
+	int control[2], gone[2];
+	struct zp_child keyed;
+	/* Of a URL the transport is first; of commands sub, then pub. */
+	struct zp_child child[2 * ZP_RELAYS_MAX];
+	char topics[TOPICS_LEN + 1];
+	sigset_t wake; /* signals that end a wait */
+};
+
+/* ---- descriptors --------------------------------------------------------- */
+
+static void
+shut(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static enum zp_err
+make_pipe(int fd[2])
+{
+	if (pipe(fd) != 0) {
+		fd[0] = fd[1] = -1;
+		return ZP_ERR_IO;
+	}
+	if (fcntl(fd[0], F_SETFD, FD_CLOEXEC) != 0 ||
+	    fcntl(fd[1], F_SETFD, FD_CLOEXEC) != 0)
+		return ZP_ERR_IO;
+	return ZP_OK;
+}
+
+static enum zp_err
+make_pipes(struct relays *r)
+{
+	enum zp_err err = make_pipe(r->control);
+
+	if (!err)
+		err = make_pipe(r->gone);
+	for (size_t i = 0; i < r->c->n && !err; i++) {
+		err = make_pipe(r->pipes[i].up);
+		if (!err)
+			err = make_pipe(r->pipes[i].down);
+	}
+	return err;
+}
+
+static void
+shut_all(struct relays *r)
+{
+	for (int j = 0; j < 2; j++) {
+		shut(&r->control[j]);
+		shut(&r->gone[j]);
+		for (size_t i = 0; i < r->c->n; i++) {
+			shut(&r->pipes[i].up[j]);
+			shut(&r->pipes[i].down[j]);
+		}
+	}
+}
+
+/* ---- the keyed child ----------------------------------------------------- */
+
+static int
+keyed_body(void *arg)
+{
+	struct relays *r = arg;
+	struct zp_relays_child child = {
+	    .n = r->c->n, .control = r->control[1], .gone = r->gone[0]};
+
+	for (size_t i = 0; i < r->c->n; i++) {
+		child.in[i] = r->pipes[i].up[0];
+		child.out[i] = r->pipes[i].down[1];
+	}
+	return r->c->body(r->c->arg, &child);
+}
+
+static enum zp_err
+fork_keyed(struct relays *r)
+{
+	int keep[2 * ZP_RELAYS_MAX + 2];
+	size_t n = 0;
+
+	keep[n++] = r->control[1];
+	keep[n++] = r->gone[0];
+	for (size_t i = 0; i < r->c->n; i++) {
+		keep[n++] = r->pipes[i].up[0];
+		keep[n++] = r->pipes[i].down[1];
+	}
+	enum zp_err err = zp_child_fork(&r->keyed, keep, n, keyed_body, r);
+	if (err)
+		return err;
+	shut(&r->control[1]);
+	shut(&r->gone[0]);
+	for (size_t i = 0; i < r->c->n; i++) {
+		shut(&r->pipes[i].up[0]);
+		shut(&r->pipes[i].down[1]);
+	}
+	return ZP_OK;
+}
+
+enum zp_err
+zp_relays_begin(
+    struct zp_relays_child *child, const char *topic, const char *live)
+{
+	char line[TOPICS_LEN + 1];
+
+	snprintf(line, sizeof(line), "%s %s\n", topic, live);
+	return zp_io_write_all(child->control, line, TOPICS_LEN);
+}
+
+void
+zp_relays_end(struct zp_relays_child *child)
+{
+	char none;
+
+	for (size_t i = 0; i < child->n; i++) {
+		shut(&child->in[i]);
+		shut(&child->out[i]);
+	}
+	shut(&child->control);
+	while (child->gone >= 0 && read(child->gone, &none, 1) < 0 &&
+	    errno == EINTR)
+		;
+	shut(&child->gone);
+}
+
+/* ---- transports ---------------------------------------------------------- */
+
+static void
+plan_paths(const struct relays *r, struct zp_confine_paths *paths)
+{
+	static const char *const all[] = {"/", NULL};
+
+	/*
+	 * A transport may need files of any name (certificates, a folder as
+	 * a relay), but none of those that are hidden.
+	 */
+	*paths = (struct zp_confine_paths){
+	    .write = all, .hide = r->c->hide, .apart = true};
+}
+
+static enum zp_err
+start_url(struct relays *r, size_t i)
+{
+	const struct zp_relay *relay = &r->c->relay[i];
+	char program[PATH_MAX], name[ZP_SAY_NAME];
+	struct zp_confine_paths paths;
+	char *topic = r->topics, *live = r->topics + ZP_TOPIC_LEN + 1;
+	const char *argv[] = {program, "-", topic, live, NULL};
+	struct zp_child_plan plan = {.argv = argv,
+	    .in = r->pipes[i].down[0],
+	    .out = r->pipes[i].up[1],
+	    .err = ZP_CHILD_PIPE,
+	    .url = relay->url,
+	    .paths = &paths,
+	    .tool = r->c->tool,
+	    .must = r->c->must};
+	enum zp_err err = zp_child_find(r->c->argv0, relay->scheme, program);
+
+	if (err) {
+		zp_say(r->c->tool, "%s: there is no transport zpinc-%s",
+		    relay->name, zp_say_name(name, relay->scheme));
+		return err;
+	}
+	plan_paths(r, &paths);
+	/* What is made later beside a hidden file is hidden, too. */
+	if (relay->path != NULL)
+		(void)mkdir(relay->path, 0777);
+	return zp_child_start(&r->child[2 * i], &plan);
+}
+
+static enum zp_err
+start_commands(struct relays *r, size_t i)
+{
+	const struct zp_relay *relay = &r->c->relay[i];
+	struct zp_child_plan plan = {.command = relay->sub,
+	    .in = ZP_CHILD_NULL,
+	    .out = r->pipes[i].up[1],
+	    .err = ZP_CHILD_PIPE,
+	    .topic = r->topics,
+	    .live = r->topics + ZP_TOPIC_LEN + 1};
+	enum zp_err err = zp_child_start(&r->child[2 * i], &plan);
+
+	if (err)
+		return err;
+	plan.command = relay->pub;
+	plan.in = r->pipes[i].down[0];
+	plan.out = ZP_CHILD_NULL;
+	return zp_child_start(&r->child[2 * i + 1], &plan);
+}
+
+static enum zp_err
+start_relays(struct relays *r)
+{
+	char buf[ZP_SAY_NAME];
+	enum zp_err err = ZP_OK;
+
+	for (size_t i = 0; i < r->c->n && !err; i++) {
+		const bool url = r->c->relay[i].url != NULL;
+		err = url ? start_url(r, i) : start_commands(r, i);
+		if (err && err != ZP_ERR_NOT_FOUND)
+			zp_say(r->c->tool, "%s: %s", r->c->relay[i].name,
+			    zp_say_err(buf, err));
+		shut(&r->pipes[i].up[1]);
+		shut(&r->pipes[i].down[0]);
+	}
+	return err;
+}
+
+/* ---- the loop ------------------------------------------------------------ */
+
+static void
+on_signal(int sig)
+{
+	(void)sig; /* it interrupts the wait, which is all it is for */
+}
+
+/* Blocks the signals that end us, but for waits under wake. */
+static void
+catch_signals(struct relays *r)
+{
+	static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
+	struct sigaction act = {.sa_handler = on_signal};
+	struct sigaction was;
+	sigset_t set;
+
+	sigemptyset(&act.sa_mask);
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		if (sigaction(ends[i], NULL, &was) == 0 &&
+		    was.sa_handler == SIG_IGN)
+			continue;
+		sigaction(ends[i], &act, NULL);
+		sigaddset(&set, ends[i]);
+	}
+	sigprocmask(SIG_BLOCK, &set, &r->wake);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		sigdelset(&r->wake, ends[i]);
+}
+
+static bool
+readable(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return fd >= 0 && poll(&p, 1, 0) > 0;
+}
+
+/* Passes on what they say, and tells how they ended. */
+static void
+look_after(struct relays *r)
+{
+	char how[ZP_CHILD_HOW];
+	int status;
+
+	for (size_t i = 0; i < 2 * r->c->n; i++) {
+		struct zp_child *c = &r->child[i];
+		if (readable(c->err))
+			zp_child_tell(c, r->c->tool);
+		if (!zp_child_ended(c, &status))
+			continue;
+		while (readable(c->err))
+			zp_child_tell(c, r->c->tool);
+		zp_child_close(c);
+		if (status != 0)
+			zp_say(r->c->tool, "%s: %s", r->c->relay[i / 2].name,
+			    zp_child_how(how, status));
+	}
+}
+
+/*
+ * Waits for whatever comes, at most a second: a transport's end is to be
+ * seen even if something it started holds its pipes open.  False: a signal.
+ */
+static bool
+wait_for(struct relays *r)
+{
+	const struct timespec second = {1, 0};
+	struct pollfd fds[2 * ZP_RELAYS_MAX + 1];
+	size_t n = 0;
+
+	fds[n++] = (struct pollfd){.fd = r->control[0], .events = POLLIN};
+	for (size_t i = 0; i < 2 * r->c->n; i++)
+		fds[n++] =
+		    (struct pollfd){.fd = r->child[i].err, .events = POLLIN};
+	return ppoll(fds, (nfds_t)n, &second, &r->wake) >= 0 || errno != EINTR;
+}
+
+/*
+ * Reads what the child tells: its topics, then the end.  False at the end.
+ * *len: bytes of topics read so far.
+ */
+static bool
+hear_child(struct relays *r, size_t *len)
+{
+	char more[TOPICS_LEN];
+	ssize_t n;
+
+	if (!readable(r->control[0]))
+		return true;
+	n = read(r->control[0], more, sizeof(more));
+	if (n <= 0)
+		return n < 0 && errno == EINTR;
+	if ((size_t)n > TOPICS_LEN - *len)
+		return false; /* that is not what it tells */
+	memcpy(r->topics + *len, more, (size_t)n);
+	*len += (size_t)n;
+	return true;
+}
+
+/* Until the child wants no more of the transports, or has ended. */
+static enum zp_err
+attend(struct relays *r)
+{
+	size_t len = 0;
+	bool started = false;
+	enum zp_err err;
+
+	while (hear_child(r, &len)) {
+		if (len == TOPICS_LEN && !started) {
+			r->topics[ZP_TOPIC_LEN] = '\0';
+			r->topics[TOPICS_LEN - 1] = '\0';
+			started = true;
+			err = start_relays(r);
+			if (err)
+				return err;
+		}
+		look_after(r);
+		if (!wait_for(r))
+			kill(r->keyed.pid, SIGTERM);
+	}
+	return ZP_OK;
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+/* Commands that publish end by themselves once they have done it. */
+static void
+await_publishers(struct relays *r)
+{
+	const struct timespec nap = {0, 5000000};
+	const uint64_t end = zp_load_ticks() + PUBLISH_WITHIN;
+	bool left = true;
+
+	while (left && zp_load_ticks() < end) {
+		look_after(r);
+		left = false;
+		for (size_t i = 0; i < r->c->n; i++)
+			left = left || r->child[2 * i + 1].pid != 0;
+		if (left)
+			nanosleep(&nap, NULL);
+	}
+}
+
+static void
+stop_relays(struct relays *r)
+{
+	struct zp_child *all[2 * ZP_RELAYS_MAX];
+	const size_t n = 2 * r->c->n;
+
+	for (size_t i = 0; i < r->c->n; i++) {
+		shut(&r->pipes[i].up[1]);
+		shut(&r->pipes[i].down[0]);
+	}
+	await_publishers(r);
+	for (size_t i = 0; i < n; i++)
+		all[i] = &r->child[i];
+	zp_child_stop(all, n, ZP_CHILD_GRACE);
+	shut(&r->gone[1]);
+}
+
+static int
+outcome(struct relays *r)
+{
+	char how[ZP_CHILD_HOW];
+	int status = 0;
+
+	while (waitpid(r->keyed.pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return ZP_EXIT_IO;
+	r->keyed.pid = 0;
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	zp_say(r->c->tool, "the process with the keys was %s",
+	    zp_child_how(how, status));
+	return ZP_EXIT_IO;
+}
+
+int
+zp_relays_run(const struct zp_relays_config *config)
+{
+	struct relays *r = calloc(1, sizeof(*r));
+	char buf[ZP_SAY_NAME];
+	int status = ZP_EXIT_IO;
+
+	if (r == NULL)
+		return ZP_EXIT_IO;
+	r->c = config;
+	memset(r->pipes, 0xff, sizeof(r->pipes)); /* -1 */
+	memset(r->control, 0xff, sizeof(r->control));
+	memset(r->gone, 0xff, sizeof(r->gone));
+	for (size_t i = 0; i < 2 * ZP_RELAYS_MAX; i++)
+		zp_child_init(&r->child[i]);
+	zp_child_init(&r->keyed);
+	catch_signals(r);
+	enum zp_err err = make_pipes(r);
+	if (!err)
+		err = fork_keyed(r);
+	if (err) {
+		zp_say(config->tool, "starting: %s", zp_say_err(buf, err));
+	} else {
+		err = attend(r);
+		if (err)
+			kill(r->keyed.pid, SIGTERM);
+		stop_relays(r);
+		status = outcome(r);
+	}
+	shut_all(r);
+	free(r);
+	return err ? ZP_EXIT_IO : status;
+}
