@@ -70,7 +70,7 @@ open_trust(struct trust *t)
 		zp_keyfile_free(kf);
 	}
 	if (!err)
-		err = zp_known_open(&t->known, t->path, true, &fault);
+		err = zp_known_open(&t->known, t->path, false, &fault);
 	return err ? fail(t, err, &fault) : ZP_OK;
 }
 

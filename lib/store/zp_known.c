@@ -333,11 +333,32 @@ end_change(struct zp_known *k, enum zp_err err, int lock)
 
 /* ---- what others call ---- */
 
+/*
+ * The default's folder is made now, since a confined process cannot do it
+ * later.  Where it cannot be made, there is nothing in it to be read either.
+ */
+static enum zp_err
+set_path(struct zp_known *k, const char *path)
+{
+	enum zp_err err = ZP_ERR_IO;
+
+	if (path == NULL && k->pin_new)
+		err = zp_path_state(k->path, "known", true);
+	if (path == NULL && err == ZP_ERR_IO)
+		err = zp_path_state(k->path, "known", false);
+	if (path == NULL)
+		return err;
+	if (strlen(path) >= sizeof(k->path))
+		return ZP_ERR_TOO_LONG;
+	memcpy(k->path, path, strlen(path) + 1);
+	return ZP_OK;
+}
+
 enum zp_err
 zp_known_open(
     struct zp_known **k, const char *path, bool pin_new, struct zp_fault *fault)
 {
-	enum zp_err err = ZP_OK;
+	enum zp_err err;
 
 	zp_fault_set(fault, ZP_OK, 0, NULL);
 	struct zp_known *n = calloc(1, sizeof(*n));
@@ -346,12 +367,7 @@ zp_known_open(
 	n->pin_new = pin_new;
 	n->by_default = path == NULL;
 	zp_secret_random(n->hash_key, sizeof(n->hash_key));
-	if (path == NULL)
-		err = zp_path_state(n->path, "known", false);
-	else if (strlen(path) >= sizeof(n->path))
-		err = ZP_ERR_TOO_LONG;
-	else
-		memcpy(n->path, path, strlen(path) + 1);
+	err = set_path(n, path);
 	if (!err)
 		err = reload(n, fault);
 	if (err)

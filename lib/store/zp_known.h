@@ -42,9 +42,11 @@ zp_trust_err(enum zp_trust trust);
 
 /*
  * Opens path; NULL: $XDG_STATE_HOME/zpinc/known.  No file is an empty one;
- * the first pin makes it.  pin_new: --trust-new first-use.  The caller frees
- * *k.  Errors of zp_file_read() but ZP_ERR_NOT_FOUND; ZP_ERR_CORRUPT with
- * fault->line; ZP_ERR_NOT_FOUND if there is no $HOME to look in.
+ * the first pin makes it.  pin_new: --trust-new first-use; the default's
+ * folder is then made at once, if it can be, so that the process may be
+ * confined afterwards.  The caller frees *k.  Errors of zp_file_read() but
+ * ZP_ERR_NOT_FOUND; ZP_ERR_CORRUPT with fault->line; ZP_ERR_NOT_FOUND if there
+ * is no $HOME to look in.
  */
 ZP_CHECKED enum zp_err
 zp_known_open(struct zp_known **k, const char *path, bool pin_new,

@@ -352,6 +352,25 @@ sys.exit(subprocess.run(["zpinc-key"] + sys.argv[1:], stdout=w).returncode)' \
 	[ "$status" = 3 ]
 }
 
+@test "the first identity of all is pinned, though there was no folder for it" {
+	zpinc-key new --random -c ops -o a 2>err
+	zpinc-key identity 2>err
+	[ "$(zpinc-key trust list)" = "" ]
+	[ ! -e "$XDG_STATE_HOME" ]
+	echo hi | zpinc-seal -k ./a -u alice -i me >r
+	for want in 'new hi' 'known hi'; do
+		run -0 zpinc-open -k ./a -F '%s %m' <r
+		[ "$output" = "$want" ]
+	done
+	[ "$(stat -c %a "$XDG_STATE_HOME/zpinc")" = 700 ]
+	run -0 zpinc-key trust list -k ./a
+	[[ "$output" == "$(zpinc-key public -i me) "*" alice" ]]
+	# A home that nobody can write to is no reason not to read.
+	export XDG_STATE_HOME=/proc/none
+	echo hi | zpinc-seal -k ./a -u alice | zpinc-open -k ./a >out
+	[ "$(cat out)" = hi ]
+}
+
 @test "a damaged file of pins is told, and left alone" {
 	zpinc-key new --random -c ops -o a 2>err
 	zpinc-key identity 2>err
