@@ -10,7 +10,6 @@
 #include "proc/zp_load.h"
 #include "proc/zp_opt.h"
 #include "proto/zp_format.h"
-#include "store/zp_path.h"
 
 #define CHANNELS 64
 #define EXPECTED 64
@@ -82,11 +81,6 @@ zp_inbox_new(struct zp_inbox **inbox, const struct zp_inbox_config *config)
 	if (in == NULL)
 		return ZP_ERR_MEMORY;
 	in->c = *config;
-	/* The folder must be there before this process gives up files. */
-	char path[ZP_PATH_MAX];
-	if (in->c.trust_new && in->c.trust_path == NULL &&
-	    zp_path_state(path, "known", true) != ZP_OK && in->c.verbose)
-		zp_say(in->c.tool, "no folder for known identities");
 	err = zp_known_open(
 	    &in->known, in->c.trust_path, in->c.trust_new, &fault);
 	if (err) {
