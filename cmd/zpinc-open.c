@@ -354,8 +354,10 @@ main(int argc, char **argv)
 	struct reading r = {0};
 	int id = parse(&r, argc, argv);
 
-	if (id != ZP_OPT_END)
+	if (id != ZP_OPT_END) {
+		forget(&r);
 		return (int)(id == ZP_OPT_HELP ? ZP_EXIT_OK : ZP_EXIT_USAGE);
+	}
 	enum zp_err err = start(&r);
 	if (!err)
 		err = read_all(&r);
