@@ -133,11 +133,9 @@ endef
 $(foreach t,$(filter-out $(KEYED),$(TOOLS)),\
 	$(if $(PKG_$(t)),$(eval $(call tool_pkg,$(t)))))
 
-# (Of $(LIBNET) keyed tools take the URL alone; it needs no library.)
-$(filter $(KEYED:%=$(B)/%),$(BIN)): $(B)/%: $(B)/cmd/%.o $(LIBNET) $(LIBZPINC)
+$(filter $(KEYED:%=$(B)/%),$(BIN)): $(B)/%: $(B)/cmd/%.o $(LIBZPINC)
 	$(call say,LD,$@)
-	$(Q)$(CC_MODE) -o $@ $< $(LIBNET) $(LIBZPINC) $(ALL_LDFLAGS) \
-		$(SODIUM_LIBS) $(LIBS)
+	$(Q)$(CC_MODE) -o $@ $< $(LIBZPINC) $(ALL_LDFLAGS) $(SODIUM_LIBS) $(LIBS)
 
 $(filter-out $(KEYED:%=$(B)/%),$(BIN)): $(B)/%: $(B)/cmd/%.o $(LIBNET) \
 		$(LIBZPINC)

@@ -14,7 +14,7 @@
 #endif
 
 #include "crypt/zp_secret.h"
-#include "net/zp_url.h"
+#include "proc/zp_url.h"
 #include "proc/zp_confine.h"
 #include "proc/zp_handshake.h"
 #include "proc/zp_hide.h"

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/zp_err.h"
-#include "net/zp_url.h"
+#include "proc/zp_url.h"
 #include "proc/zp_opt.h"
 #include "wire/zp_record.h"
 

@@ -74,7 +74,7 @@ wanted() {
 	echo '#include "zp_c.h"' >lib/base/zp_c.c
 	echo '#include "crypt/zp_key.h"' >lib/net/zp_d.c
 	echo '#include "mles/zp_mles.h"' >lib/proto/zp_e.c
-	printf '#include "net/zp_url.h"\n#include "crypt/zp_key.h"\n' \
+	printf '#include "net/zp_sse.h"\n#include "crypt/zp_key.h"\n' \
 		>cmd/zpinc-f.c
 	printf '#include <curl/curl.h>\n#include "store/zp_x.h"\n' \
 		>cmd/zpinc-g.c

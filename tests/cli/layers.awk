@@ -19,8 +19,9 @@ BEGIN {
 	sees["transport"] = "base wire net"
 	sees["keyed"] = sees["proc"]
 
-	# Needs no libsodium, as its header promises.
+	# They need no libsodium, as their headers promise.
 	alone["proc/zp_opt.h"] = 1
+	alone["proc/zp_url.h"] = 1
 
 	# The library's own header, which others include without a folder.
 	public["zpinc.h"] = 1

@@ -1,6 +1,6 @@
 #include <unistd.h>
 
-#include "net/zp_url.h"
+#include "proc/zp_url.h"
 
 #include "tap.h"
 

@@ -1,4 +1,4 @@
-#include "net/zp_url.h"
+#include "proc/zp_url.h"
 
 #include <ctype.h>
 #include <errno.h>

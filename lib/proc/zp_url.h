@@ -9,7 +9,7 @@
 #define ZP_URL_MAX 4096
 
 /*
- * A transport's URL (RFC 3986), scheme://user:password@host:port/path?query.
+ * A relay's URL (RFC 3986), scheme://user:password@host:port/path?query.
  * Parts that are not there are NULL (path: "", port: 0).  User, password and
  * host are percent-decoded (no NUL), host without the brackets of an IPv6
  * address; path (with its leading slash) and query are as they came.  Of

@@ -1,0 +1,136 @@
+#!/usr/bin/env bats
+# zpinc-handshake in pipelines, over relays that fail, and confined.
+
+bats_require_minimum_version 1.5.0
+
+load handshake
+
+setup() {
+	handshake_setup
+}
+
+teardown() {
+	handshake_teardown
+}
+
+@test "in a pipeline with FIFOs over zpinc-file" {
+	join bob "$RELAY"
+	mkfifo in
+	zpinc-file "$RELAY" "$(zpinc-key topic -k ./ops.key)" \
+		"$(zpinc-key topic -k ./ops.key --live)" < in 3>&- | {
+		rc=0
+		zpinc-handshake -k ./ops.key -u alice -t 10 -o ./alice.conv \
+			> in 2> alice.err || rc=$?
+		echo $rc > alice.status
+	} 3>&- &
+	agree alice bob
+}
+
+@test "a subscriber that starts late holds nobody up for long" {
+	join alice -n 3 "$RELAY"
+	join bob -n 3 "$RELAY"
+	join carol -n 3 --pub "zpinc-file $RELAY" --sub \
+		"sleep 1; exec zpinc-file $RELAY \$ZPINC_TOPIC \$ZPINC_LIVE"
+	agree alice bob carol
+}
+
+@test "the end of standard input is the end, at once" {
+	SECONDS=0
+	run -5 --separate-stderr zpinc-handshake -k ./ops.key -u alice -t 30 \
+		-o ./a.conv < /dev/null
+	[ $SECONDS -lt 10 ]
+	[[ "$stderr" = *"standard input: has ended"*"no relay is left"* ]]
+	[ ! -e a.conv ]
+}
+
+@test "a closed standard output is the end, at once" {
+	mkfifo in
+	sleep 30 > in 3>&- &
+	holder=$!
+	rc=0
+	SECONDS=0
+	zpinc-handshake -k ./ops.key -u alice -t 30 -o ./a.conv < in \
+		2> err > >(:) || rc=$?
+	kill $holder
+	[ $rc = 5 ]
+	[ $SECONDS -lt 10 ]
+	grep -q 'standard output' err
+}
+
+@test "of two relays one that fails does no harm" {
+	mkdir bin
+	printf '#!/bin/sh\necho "cannot do it" >&2\nexit 5\n' > bin/zpinc-broken
+	chmod +x bin/zpinc-broken
+	PATH=$PWD/bin:$PATH
+	join alice broken://x "$RELAY"
+	join bob "$RELAY" "file:$PWD/second"
+	agree alice bob
+	grep -q 'cannot do it' alice.err
+	grep -q 'exit status 5' alice.err
+	rm ./*.status
+	join alice -f broken://x
+	await_status alice 5
+	grep -q 'no relay is left' alice.err
+}
+
+@test "a transport that does not exist is named" {
+	join alice nonsense://x
+	await_status alice 5
+	grep -q 'there is no transport zpinc-nonsense' alice.err
+}
+
+@test "transports and commands are gone when it ends" {
+	join alice --sub "echo \$\$ > sub.pid; exec zpinc-file $RELAY \$ZPINC_TOPIC \$ZPINC_LIVE" \
+		--pub "echo \$\$ > pub.pid; trap '' TERM; zpinc-file $RELAY; sleep 30"
+	join bob "$RELAY"
+	agree alice bob
+	run -1 kill -0 "$(cat sub.pid)"
+	run -1 kill -0 "$(cat pub.pid)"
+}
+
+@test "a transport can open neither keys nor what the handshake writes" {
+	mkdir bin config config/zpinc
+	cp ops.key config/zpinc/more.key
+	zpinc-key identity -o me.id 2> /dev/null
+	cat > bin/zpinc-spy <<- EOF
+		#!/bin/sh
+		for f in ops.key me.id config/zpinc/more.key out.conv \
+			state.alice/zpinc/known; do
+			if cat "$PWD/\$f" > /dev/null 2>&1; then
+				echo "\$f" >> "$PWD/spied/read"
+			fi
+		done
+		cat /etc/hostname > /dev/null && echo ran >> "$PWD/spied/read"
+		exec zpinc-file "$RELAY" "\$2" "\$3"
+	EOF
+	chmod +x bin/zpinc-spy
+	mkdir spied relay
+	PATH=$PWD/bin:$PATH
+	join alice -f -i ./me.id -o ./out.conv -t 0.3 spy://x
+	await_status alice 4
+	if grep -q 'cannot' alice.err; then
+		skip "no Landlock here"
+	fi
+	[ "$(cat spied/read)" = ran ]
+}
+
+@test "signals end it: it leaves, and says what was missing" {
+	zpinc-handshake -k ./ops.key -u alice -n 3 -o ./alice.conv "$RELAY" \
+		2> alice.err 3>&- &
+	alice=$!
+	join bob -v -n 3 -t 3 "$RELAY"
+	await_line bob.err 'alice is here'
+	kill -TERM $alice
+	rc=0
+	wait $alice || rc=$?
+	[ $rc = 4 ]
+	grep -q 'interrupted: only 2 of at least 3' alice.err
+	await_line bob.err 'alice left'
+}
+
+@test "a URL comes from a file or the environment when it holds a secret" {
+	echo "$RELAY" > url
+	join alice @url
+	ZPINC_URL=$RELAY join bob -
+	agree alice bob
+}
