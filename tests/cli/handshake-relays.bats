@@ -114,6 +114,26 @@ teardown() {
 	[ "$(cat spied/read)" = ran ]
 }
 
+@test "the process with the keys can make no socket and start no program" {
+	mkfifo in
+	zpinc-handshake -k ./ops.key -u alice -t 10 -o ./alice.conv < in \
+		> /dev/null 2> alice.err 3>&- &
+	alice=$!
+	exec 4> in
+	for ((i = 0; i < 500; i++)); do
+		! grep -q '^Seccomp:.*2' "/proc/$alice/status" || break
+		sleep 0.02
+	done
+	if grep -q cannot alice.err; then
+		skip "this kernel does not confine"
+	fi
+	grep -q '^Seccomp:.*2' "/proc/$alice/status"
+	exec 4>&-
+	rc=0
+	wait $alice || rc=$?
+	[ $rc = 5 ]
+}
+
 @test "signals end it: it leaves, and says what was missing" {
 	zpinc-handshake -k ./ops.key -u alice -n 3 -o ./alice.conv "$RELAY" \
 		2> alice.err 3>&- &
