@@ -12,8 +12,7 @@ zp_queue_init(struct zp_queue *q)
 void
 zp_queue_free(struct zp_queue *q)
 {
-	/* The analyser does not see that an item is unlinked before. */
-	while (q->head != NULL) /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
+	while (q->head != NULL)
 		zp_queue_remove(q, q->head);
 }
 

@@ -101,7 +101,6 @@ recognize(struct zp_roster *r, size_t place)
 	for (size_t a = 0; a < r->cap; a++) {
 		const struct zp_session *s = &r->s[a];
 		if (!s->taken || s->strangers == 0 ||
-		    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): not freed */
 		    bsearch(r->s[place].m.mid, s->strange, s->strangers,
 			sizeof(*s->strange), compare_mids) == NULL)
 			continue;
