@@ -18,7 +18,7 @@ import sys
 import termios
 import time
 
-LIMIT = 20  # seconds until a test is given up
+LIMIT = 60  # seconds until a test is given up
 
 
 def echo(fd):
@@ -87,11 +87,26 @@ def start(command, slave):
     if pid == 0:
         os.setpgid(0, 0)
         os.tcsetpgrp(slave, os.getpgrp())
-        signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+        # What runs in a shell's background ignores some of these.
+        for sig in (signal.SIGTTOU, signal.SIGINT, signal.SIGQUIT,
+                    signal.SIGHUP, signal.SIGTERM):
+            signal.signal(sig, signal.SIG_DFL)
         for i in range(3):
             os.dup2(slave, i)
         os.execvp(command[0], command)
     return pid
+
+
+def wait_until_ended(pid):
+    end = time.monotonic() + LIMIT
+    while time.monotonic() < end:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return status
+        time.sleep(0.01)
+    sys.stderr.write("never ended\n")
+    os.kill(pid, signal.SIGKILL)
+    sys.exit(99)
 
 
 def talk(steps, command, out):
@@ -106,7 +121,7 @@ def talk(steps, command, out):
     for expect, _, what in steps:
         at = wait_for(fd, expect, seen, at, echoes)
         send(fd, pid, what, echoes)
-    status = os.waitpid(pid, 0)[1]
+    status = wait_until_ended(pid)
     echoes.append(echo(slave))
     # Whatever reads the terminal afterwards is told by the hang-up.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
