@@ -1,0 +1,52 @@
+#ifndef ZP_AUDIENCE_H
+#define ZP_AUDIENCE_H
+
+#include "base/zp_err.h"
+#include "proto/zp_machine.h"
+#include "proto/zp_outbox.h"
+
+/*
+ * Whom messages were sealed to: the members of one conversation, ourselves
+ * left out, and how far each has us.  Shared by all messages of that
+ * conversation; counted.
+ */
+struct zp_audience {
+	struct zp_audience *next; /* the outbox's list */
+	unsigned users;
+	uint8_t id[ZP_CONV_ID_LEN];
+	bool gone; /* nobody opens its records any more */
+	size_t n;
+	struct zp_outbox_member members[];
+};
+
+/* One user: the caller. */
+ZP_CHECKED enum zp_err
+zp_audience_new(struct zp_audience **a, const struct zp_machine_conv *conv);
+void
+zp_audience_drop(struct zp_audience *a);
+
+/* Does everybody have seq, or has left?  *any: somebody has it. */
+bool
+zp_audience_has(const struct zp_audience *a, uint64_t seq, bool *any);
+
+/* Does somebody lack seq who said hello since `since` (not before)? */
+bool
+zp_audience_deaf(const struct zp_audience *a, uint64_t seq, uint64_t since);
+
+/* A hello's word, or a leave; false: not a member. */
+bool
+zp_audience_heard(struct zp_audience *a,
+    const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t seen, uint64_t now);
+bool
+zp_audience_left(
+    struct zp_audience *a, const uint8_t mid[static ZP_GROUP_MID_LEN]);
+
+/*
+ * Was each member of `now` in `then`: same P and identity key, or same P and
+ * session?  Then what was written to `then` may be sealed to `now`.
+ */
+bool
+zp_audience_covers(
+    const struct zp_audience *then, const struct zp_audience *now);
+
+#endif

@@ -1,0 +1,484 @@
+#include "proto/zp_order.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/zp_be.h"
+#include "crypt/zp_secret.h"
+
+#define NEVER UINT64_MAX
+#define KEYS 20 /* more than can be alive at a time */
+#define BUCKETS 256
+
+struct held {
+	struct held *next;
+	struct zp_order_shown s; /* data: bytes, or NULL if shown before */
+	uint8_t bytes[];
+};
+
+struct key {
+	uint8_t id[ZP_CONV_ID_LEN];
+	uint64_t first;
+	uint64_t gone; /* when; NEVER: not yet */
+};
+
+struct run {
+	uint64_t from, to; /* [from, to) came */
+};
+
+struct session {
+	struct session *chain;
+	uint8_t p[ZP_PSEUDONYM_LEN], sid[ZP_SID_LEN];
+	struct key keys[KEYS]; /* older ones first */
+	size_t n_keys;
+	struct run runs[ZP_ORDER_RUNS]; /* ascending */
+	size_t n_runs;
+	bool known; /* next is */
+	uint64_t next; /* to show; all before came or were given up */
+	struct held *held; /* ascending, all from next on */
+	uint64_t announced; /* numbers below are said to have been sent */
+	bool has_announced;
+	uint64_t since; /* when the gap at next was noticed; NEVER: none */
+	uint64_t used;
+};
+
+struct zp_order {
+	void (*gap)(void *arg, const struct zp_order_gap *gap);
+	void *arg;
+	struct session *bucket[BUCKETS];
+	size_t n;
+	uint64_t clock;
+	size_t bytes;
+	struct held *ready, **ready_end, *shown;
+};
+
+enum zp_err
+zp_order_new(struct zp_order **order,
+    void (*gap)(void *arg, const struct zp_order_gap *gap), void *arg)
+{
+	struct zp_order *o = calloc(1, sizeof(*o));
+
+	if (o == NULL)
+		return ZP_ERR_MEMORY;
+	o->gap = gap;
+	o->arg = arg;
+	o->ready_end = &o->ready;
+	*order = o;
+	return ZP_OK;
+}
+
+static void
+free_held(struct zp_order *o, struct held *h)
+{
+	if (h == NULL)
+		return;
+	o->bytes -= sizeof(*h) + h->s.len;
+	zp_secret_wipe(h->bytes, h->s.len);
+	free(h);
+}
+
+static void
+free_list(struct zp_order *o, struct held *h)
+{
+	while (h != NULL) {
+		struct held *next = h->next;
+		free_held(o, h);
+		h = next;
+	}
+}
+
+void
+zp_order_free(struct zp_order *o)
+{
+	if (o == NULL)
+		return;
+	for (size_t b = 0; b < BUCKETS; b++)
+		while (o->bucket[b] != NULL) {
+			struct session *s = o->bucket[b];
+			o->bucket[b] = s->chain;
+			free_list(o, s->held);
+			free(s);
+		}
+	free_list(o, o->ready);
+	free_held(o, o->shown);
+	free(o);
+}
+
+/* ---- sessions ------------------------------------------------------------ */
+
+static struct session **
+bucket_of(struct zp_order *o, const uint8_t *sid)
+{
+	return &o->bucket[zp_be32(sid) % BUCKETS];
+}
+
+static struct session *
+find(struct zp_order *o, const uint8_t *p, const uint8_t *sid)
+{
+	struct session *s = *bucket_of(o, sid);
+
+	while (s != NULL &&
+	    (memcmp(s->sid, sid, ZP_SID_LEN) != 0 ||
+		memcmp(s->p, p, ZP_PSEUDONYM_LEN) != 0))
+		s = s->chain;
+	return s;
+}
+
+/* The session that was quiet for longest and of which nothing is held. */
+static void
+evict(struct zp_order *o)
+{
+	struct session **oldest = NULL;
+
+	for (size_t b = 0; b < BUCKETS; b++)
+		for (struct session **at = &o->bucket[b]; *at != NULL;
+		     at = &(*at)->chain)
+			if ((*at)->held == NULL &&
+			    (oldest == NULL || (*at)->used < (*oldest)->used))
+				oldest = at;
+	if (oldest == NULL)
+		return;
+	struct session *s = *oldest;
+	*oldest = s->chain;
+	free(s);
+	o->n--;
+}
+
+static struct session *
+get(struct zp_order *o, const uint8_t *p, const uint8_t *sid)
+{
+	struct session *s = find(o, p, sid);
+
+	if (s == NULL) {
+		if (o->n >= ZP_ORDER_SESSIONS)
+			evict(o);
+		s = calloc(1, sizeof(*s));
+		if (s == NULL)
+			return NULL;
+		memcpy(s->p, p, sizeof(s->p));
+		memcpy(s->sid, sid, sizeof(s->sid));
+		s->since = NEVER;
+		struct session **at = bucket_of(o, sid);
+		s->chain = *at;
+		*at = s;
+		o->n++;
+	}
+	s->used = ++o->clock;
+	return s;
+}
+
+/* ---- what came ----------------------------------------------------------- */
+
+static bool
+has(const struct session *s, uint64_t seq)
+{
+	for (size_t i = 0; i < s->n_runs; i++)
+		if (seq >= s->runs[i].from && seq < s->runs[i].to)
+			return true;
+	return false;
+}
+
+/* Two runs that meet become one. */
+static void
+join(struct session *s, size_t i)
+{
+	if (i + 1 >= s->n_runs || s->runs[i].to != s->runs[i + 1].from)
+		return;
+	s->runs[i].to = s->runs[i + 1].to;
+	s->n_runs--;
+	memmove(&s->runs[i + 1], &s->runs[i + 2],
+	    (s->n_runs - i - 1) * sizeof(s->runs[0]));
+}
+
+/* False: there is no room to remember it. */
+static bool
+mark(struct session *s, uint64_t seq)
+{
+	size_t i = 0;
+
+	while (i < s->n_runs && s->runs[i].to < seq)
+		i++;
+	if (i < s->n_runs && s->runs[i].to == seq) {
+		s->runs[i].to++;
+		join(s, i);
+		return true;
+	}
+	if (i < s->n_runs && s->runs[i].from == seq + 1) {
+		s->runs[i].from--;
+		return true;
+	}
+	if (s->n_runs == ZP_ORDER_RUNS) {
+		/* Holes of long ago: they were told. */
+		if (i == 0 || s->runs[1].to > s->next)
+			return false;
+		s->runs[1].from = s->runs[0].from;
+		s->n_runs--;
+		i--;
+		memmove(
+		    &s->runs[0], &s->runs[1], s->n_runs * sizeof(s->runs[0]));
+	}
+	memmove(
+	    &s->runs[i + 1], &s->runs[i], (s->n_runs - i) * sizeof(s->runs[0]));
+	s->runs[i] = (struct run){seq, seq + 1};
+	s->n_runs++;
+	return true;
+}
+
+static void
+note_key(struct session *s, const uint8_t *id, uint64_t first)
+{
+	for (size_t i = 0; i < s->n_keys; i++)
+		if (memcmp(s->keys[i].id, id, ZP_CONV_ID_LEN) == 0)
+			return;
+	if (s->n_keys == KEYS) {
+		s->n_keys--;
+		memmove(
+		    &s->keys[0], &s->keys[1], s->n_keys * sizeof(s->keys[0]));
+	}
+	struct key *k = &s->keys[s->n_keys++];
+	memcpy(k->id, id, sizeof(k->id));
+	k->first = first;
+	k->gone = NEVER;
+}
+
+/* ---- whose turn it is ---------------------------------------------------- */
+
+static void
+make_ready(struct zp_order *o, struct held *h)
+{
+	if (h->s.data == NULL) {
+		free_held(o, h);
+		return;
+	}
+	h->next = NULL;
+	*o->ready_end = h;
+	o->ready_end = &h->next;
+}
+
+/* Moves on over all that is there; a gap's time begins when it is seen. */
+static void
+pump(struct zp_order *o, struct session *s, uint64_t now)
+{
+	uint64_t was = s->next;
+
+	while (s->held != NULL && s->held->s.body.seq == s->next) {
+		struct held *h = s->held;
+		s->held = h->next;
+		s->next++;
+		make_ready(o, h);
+	}
+	bool gap =
+	    s->held != NULL || (s->has_announced && s->announced > s->next);
+	if (!gap)
+		s->since = NEVER;
+	else if (s->since == NEVER || s->next != was)
+		s->since = now;
+}
+
+/* What is missing at the front is not waited for any longer. */
+static void
+give_up(struct zp_order *o, struct session *s, uint64_t now)
+{
+	uint64_t to = s->held != NULL ? s->held->s.body.seq : s->announced;
+	struct zp_order_gap gap = {.from = s->next, .missing = to - s->next};
+
+	memcpy(gap.p, s->p, sizeof(gap.p));
+	memcpy(gap.sid, s->sid, sizeof(gap.sid));
+	s->next = to;
+	if (gap.missing > 0 && o->gap != NULL)
+		o->gap(o->arg, &gap);
+	pump(o, s, now);
+}
+
+static struct session *
+longest_gap(struct zp_order *o, bool held)
+{
+	struct session *found = NULL;
+
+	for (size_t b = 0; b < BUCKETS; b++)
+		for (struct session *s = o->bucket[b]; s != NULL; s = s->chain)
+			if (s->since != NEVER && (!held || s->held != NULL) &&
+			    (found == NULL || s->since < found->since))
+				found = s;
+	return found;
+}
+
+static void
+insert(struct session *s, struct held *h)
+{
+	struct held **at = &s->held;
+
+	while (*at != NULL && (*at)->s.body.seq < h->s.body.seq)
+		at = &(*at)->next;
+	h->next = *at;
+	*at = h;
+}
+
+static enum zp_err
+take(struct zp_order *o, uint64_t now, const struct zp_order_shown *shown)
+{
+	const struct zp_body *b = &shown->body;
+	struct session *s = get(o, b->p, b->sid);
+
+	if (s == NULL)
+		return ZP_ERR_MEMORY;
+	if (has(s, b->seq))
+		return ZP_ERR_REPLAY;
+	struct held *h = malloc(sizeof(*h) + shown->len);
+	if (h == NULL)
+		return ZP_ERR_MEMORY;
+	h->s = *shown;
+	if (shown->len > 0)
+		memcpy(h->bytes, shown->data, shown->len);
+	if (shown->data != NULL)
+		h->s.data = h->bytes;
+	o->bytes += sizeof(*h) + shown->len;
+	note_key(s, shown->conv, b->first);
+	if (!s->known) {
+		s->known = true;
+		s->next = b->first;
+	}
+	while (!mark(s, b->seq) && s->since != NEVER)
+		give_up(o, s, now);
+	if (b->seq < s->next) {
+		make_ready(o, h); /* late, and told as missing */
+		return ZP_OK;
+	}
+	insert(s, h);
+	pump(o, s, now);
+	while (o->bytes > ZP_ORDER_BYTES && (s = longest_gap(o, true)) != NULL)
+		give_up(o, s, now);
+	return ZP_OK;
+}
+
+enum zp_err
+zp_order_add(struct zp_order *o, uint64_t now,
+    const uint8_t conv[static ZP_CONV_ID_LEN], const struct zp_body *body,
+    const uint8_t *data, size_t len, int tag)
+{
+	static const uint8_t empty[1];
+	struct zp_order_shown shown = {.body = *body,
+	    .data = len > 0 ? data : empty,
+	    .len = len,
+	    .tag = tag};
+
+	memcpy(shown.conv, conv, sizeof(shown.conv));
+	return take(o, now, &shown);
+}
+
+enum zp_err
+zp_order_known(struct zp_order *o, uint64_t now,
+    const uint8_t conv[static ZP_CONV_ID_LEN], const struct zp_body *body)
+{
+	struct zp_order_shown shown = {.body = *body};
+
+	memcpy(shown.conv, conv, sizeof(shown.conv));
+	return take(o, now, &shown);
+}
+
+bool
+zp_order_next(struct zp_order *o, struct zp_order_shown *shown)
+{
+	free_held(o, o->shown);
+	o->shown = o->ready;
+	if (o->shown == NULL)
+		return false;
+	o->ready = o->shown->next;
+	if (o->ready == NULL)
+		o->ready_end = &o->ready;
+	*shown = o->shown->s;
+	return true;
+}
+
+/* ---- hellos, keys, time -------------------------------------------------- */
+
+enum zp_err
+zp_order_announce(struct zp_order *o, uint64_t now,
+    const uint8_t p[static ZP_PSEUDONYM_LEN],
+    const uint8_t sid[static ZP_SID_LEN], uint64_t count, bool ours)
+{
+	struct session *s = find(o, p, sid);
+
+	if (s == NULL || !s->known) {
+		/* Of one that never spoke to us, what it said before it could
+		 * is nobody's loss. */
+		if (!ours)
+			return ZP_OK;
+		s = get(o, p, sid);
+		if (s == NULL)
+			return ZP_ERR_MEMORY;
+		s->known = true;
+		s->next = count;
+	}
+	if (count > s->announced || !s->has_announced)
+		s->announced = count;
+	s->has_announced = true;
+	pump(o, s, now);
+	return ZP_OK;
+}
+
+void
+zp_order_gone(
+    struct zp_order *o, uint64_t now, const uint8_t conv[static ZP_CONV_ID_LEN])
+{
+	for (size_t b = 0; b < BUCKETS; b++)
+		for (struct session *s = o->bucket[b]; s != NULL; s = s->chain)
+			for (size_t i = 0; i < s->n_keys; i++)
+				if (memcmp(s->keys[i].id, conv,
+					ZP_CONV_ID_LEN) == 0)
+					s->keys[i].gone = now;
+}
+
+uint64_t
+zp_order_seen(struct zp_order *o, uint64_t now,
+    const uint8_t p[static ZP_PSEUDONYM_LEN],
+    const uint8_t sid[static ZP_SID_LEN])
+{
+	struct session *s = find(o, p, sid);
+
+	if (s == NULL || s->n_keys == 0)
+		return 0;
+	while (s->n_keys > 1 && s->keys[0].gone != NEVER &&
+	    now - s->keys[0].gone >= ZP_ORDER_GRACE_MS) {
+		s->n_keys--;
+		memmove(
+		    &s->keys[0], &s->keys[1], s->n_keys * sizeof(s->keys[0]));
+	}
+	uint64_t first = s->keys[0].first;
+	for (size_t i = 0; i < s->n_runs; i++)
+		if (first >= s->runs[i].from && first < s->runs[i].to)
+			return s->runs[i].to;
+	return first;
+}
+
+void
+zp_order_tick(struct zp_order *o, uint64_t now)
+{
+	struct session *s;
+
+	while ((s = longest_gap(o, false)) != NULL &&
+	    now - s->since >= ZP_ORDER_PATIENCE_MS)
+		give_up(o, s, now);
+}
+
+uint64_t
+zp_order_deadline(const struct zp_order *o)
+{
+	uint64_t least = NEVER;
+
+	for (size_t b = 0; b < BUCKETS; b++)
+		for (const struct session *s = o->bucket[b]; s != NULL;
+		     s = s->chain)
+			if (s->since < least)
+				least = s->since;
+	return least == NEVER ? NEVER : least + ZP_ORDER_PATIENCE_MS;
+}
+
+void
+zp_order_end(struct zp_order *o, uint64_t now)
+{
+	struct session *s;
+
+	while ((s = longest_gap(o, false)) != NULL)
+		give_up(o, s, now);
+}

@@ -1,0 +1,104 @@
+#ifndef ZP_ORDER_H
+#define ZP_ORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/zp_err.h"
+#include "crypt/zp_conv.h"
+#include "crypt/zp_group.h"
+#include "proto/zp_parts.h"
+
+/*
+ * The messages of others, each session's in its own order: what came before
+ * its turn is held until what is missing has been sent again, or for
+ * ZP_ORDER_PATIENCE_MS; then the gap is told.  Also what our receipts say.
+ *
+ * Bounded; no I/O, no clock.
+ */
+struct zp_order;
+
+#define ZP_ORDER_SESSIONS 1024
+#define ZP_ORDER_BYTES (16u << 20) /* held, of all sessions */
+#define ZP_ORDER_RUNS 64 /* of consecutive numbers, of a session */
+/* Longer than a sender waits before it sends again. */
+#define ZP_ORDER_PATIENCE_MS 15000
+/*
+ * After a key is gone its messages still count in a receipt for so long:
+ * its senders, who may drop it later than we, must not take a receipt for
+ * younger messages as one for these.
+ */
+#define ZP_ORDER_GRACE_MS 60000
+
+/* Messages that did not come. */
+struct zp_order_gap {
+	uint8_t p[ZP_PSEUDONYM_LEN], sid[ZP_SID_LEN];
+	uint64_t from, missing; /* the first number, how many */
+};
+
+/* gap: called from within _add(), _known(), _tick(). */
+ZP_CHECKED enum zp_err
+zp_order_new(struct zp_order **o,
+    void (*gap)(void *arg, const struct zp_order_gap *gap), void *arg);
+void
+zp_order_free(struct zp_order *o);
+
+/*
+ * A whole message that was opened under conversation conv; copied.  tag: the
+ * caller's, given back with it.  ZP_ERR_REPLAY: it came before.
+ * ZP_ERR_MEMORY.
+ */
+ZP_CHECKED enum zp_err
+zp_order_add(struct zp_order *o, uint64_t now,
+    const uint8_t conv[static ZP_CONV_ID_LEN], const struct zp_body *body,
+    const uint8_t *data, size_t len, int tag);
+
+/* The same of one that was shown before (by an earlier process): not again. */
+ZP_CHECKED enum zp_err
+zp_order_known(struct zp_order *o, uint64_t now,
+    const uint8_t conv[static ZP_CONV_ID_LEN], const struct zp_body *body);
+
+/* The next message whose turn it is; valid until the next call. */
+struct zp_order_shown {
+	struct zp_body body;
+	uint8_t conv[ZP_CONV_ID_LEN];
+	const uint8_t *data;
+	size_t len;
+	int tag;
+};
+
+bool
+zp_order_next(struct zp_order *o, struct zp_order_shown *shown);
+
+/*
+ * A hello says that a session has sent so many messages.  ours: it has been
+ * in a conversation with us for long enough that all new ones are to us.
+ */
+ZP_CHECKED enum zp_err
+zp_order_announce(struct zp_order *o, uint64_t now,
+    const uint8_t p[static ZP_PSEUDONYM_LEN],
+    const uint8_t sid[static ZP_SID_LEN], uint64_t count, bool ours);
+
+/* This conversation's records cannot be opened any more. */
+void
+zp_order_gone(struct zp_order *o, uint64_t now,
+    const uint8_t conv[static ZP_CONV_ID_LEN]);
+
+/* For a hello: `seen` of that session; 0 if none could be opened. */
+uint64_t
+zp_order_seen(struct zp_order *o, uint64_t now,
+    const uint8_t p[static ZP_PSEUDONYM_LEN],
+    const uint8_t sid[static ZP_SID_LEN]);
+
+/* Gives up what has been missing for too long. */
+void
+zp_order_tick(struct zp_order *o, uint64_t now);
+uint64_t
+zp_order_deadline(const struct zp_order *o);
+
+/* Nothing more comes: everything held is for zp_order_next(). */
+void
+zp_order_end(struct zp_order *o, uint64_t now);
+
+#endif

@@ -1,0 +1,659 @@
+#include "proto/zp_outbox_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/zp_be.h"
+#include "crypt/zp_seal.h"
+#include "crypt/zp_secret.h"
+
+/* A body of a mebibyte in the shortest records there are. */
+#define SEAL_CAP (4u << 20)
+
+static size_t
+kind_index(enum zp_kind kind)
+{
+	return kind == ZP_KIND_MESSAGE;
+}
+
+/* ---- the list of bodies -------------------------------------------------- */
+
+static struct zp_outitem **
+bucket_of(
+    struct zp_outbox *o, const uint8_t *sid, enum zp_kind kind, uint64_t seq)
+{
+	uint64_t h = zp_be64(sid) + seq * 2 + kind_index(kind);
+
+	return &o->bucket[h % ZP_OUTBOX_BUCKETS];
+}
+
+struct zp_outitem *
+zp_outbox_find(
+    struct zp_outbox *o, const uint8_t *sid, enum zp_kind kind, uint64_t seq)
+{
+	struct zp_outitem *it = *bucket_of(o, sid, kind, seq);
+
+	while (it != NULL &&
+	    (it->seq != seq || it->kind != kind ||
+		memcmp(it->sid, sid, ZP_SID_LEN) != 0))
+		it = it->chain;
+	return it;
+}
+
+void
+zp_outbox_land(struct zp_outbox *o, struct zp_outline *l)
+{
+	if (l->flying)
+		o->flying--;
+	l->flying = false;
+	if (o->flying == 0)
+		o->flying_notes = false;
+}
+
+static void
+drop_lines(struct zp_outbox *o, struct zp_outitem *it)
+{
+	for (size_t i = 0; i < it->n; i++)
+		zp_outbox_land(o, &it->line[i]);
+	o->bytes -= it->text_len;
+	free(it->text);
+	free(it->line);
+	it->text = NULL;
+	it->line = NULL;
+	it->n = it->text_len = 0;
+}
+
+static void
+free_item(struct zp_outitem *it)
+{
+	if (it->body != NULL)
+		zp_secret_wipe(it->body, it->body_len);
+	free(it->body);
+	free(it->text);
+	free(it->line);
+	zp_audience_drop(it->to);
+	free(it);
+}
+
+void
+zp_outbox_remove(struct zp_outbox *o, struct zp_outitem *it)
+{
+	struct zp_outitem **at = bucket_of(o, it->sid, it->kind, it->seq);
+
+	while (*at != it)
+		at = &(*at)->chain;
+	*at = it->chain;
+	for (size_t r = 0; r < o->c.relays; r++)
+		if (o->hint[r] == it)
+			o->hint[r] = it->next;
+	if (o->flight == it)
+		o->flight = it->next;
+	*(it->prev != NULL ? &it->prev->next : &o->head) = it->next;
+	*(it->next != NULL ? &it->next->prev : &o->tail) = it->prev;
+	drop_lines(o, it);
+	o->bytes -= it->body_len;
+	free_item(it);
+}
+
+static void
+append(struct zp_outbox *o, struct zp_outitem *it)
+{
+	struct zp_outitem **at = bucket_of(o, it->sid, it->kind, it->seq);
+
+	it->chain = *at;
+	*at = it;
+	it->prev = o->tail;
+	*(o->tail != NULL ? &o->tail->next : &o->head) = it;
+	o->tail = it;
+	for (size_t r = 0; r < o->c.relays; r++)
+		if (o->hint[r] == NULL)
+			o->hint[r] = it;
+	if (o->flight == NULL)
+		o->flight = it;
+	o->pending[kind_index(it->kind)]++;
+	o->bytes += it->body_len;
+}
+
+/* ---- conversations ------------------------------------------------------- */
+
+static void
+drop_audience(struct zp_outbox *o, struct zp_audience *a)
+{
+	struct zp_audience **at = &o->audiences;
+
+	while (*at != NULL && *at != a)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = a->next;
+	zp_audience_drop(a);
+}
+
+static struct zp_audience *
+audience_of(struct zp_outbox *o, const uint8_t *id)
+{
+	for (struct zp_audience *a = o->audiences; a != NULL; a = a->next)
+		if (memcmp(a->id, id, ZP_CONV_ID_LEN) == 0)
+			return a;
+	return NULL;
+}
+
+/* What earlier conversations' members have said holds in this one, too. */
+static void
+inherit(const struct zp_outbox *o, struct zp_audience *a)
+{
+	for (const struct zp_audience *b = o->audiences; b != NULL; b = b->next)
+		for (size_t i = 0; i < b->n; i++)
+			zp_audience_heard(a, b->members[i].m.mid,
+			    b->members[i].seen, b->members[i].heard);
+}
+
+/* ---- new and free -------------------------------------------------------- */
+
+static enum zp_err
+make_session(struct zp_outbox *o, struct zp_session **s, enum zp_kind kind,
+    const uint8_t *key, const uint8_t *keyid, uint64_t first)
+{
+	struct zp_session_params params = {
+	    .kind = kind, .max_record = o->c.max_record, .first = first};
+	struct zp_sigctx ctx;
+	struct zp_sealer *sealer;
+	struct zp_session *made;
+
+	memset(&ctx, 0, sizeof(ctx));
+	memcpy(ctx.rp, o->c.rp, sizeof(ctx.rp));
+	memcpy(ctx.p, o->c.p, sizeof(ctx.p));
+	if (keyid != NULL)
+		memcpy(ctx.keyid, keyid, sizeof(ctx.keyid));
+	memcpy(params.sid, o->sid, sizeof(params.sid));
+	enum zp_err err = zp_sealer_new(&sealer, key, &ctx, o->c.id);
+	if (!err)
+		err = zp_session_new(&made, sealer, &params);
+	if (err)
+		return err;
+	zp_session_free(*s);
+	*s = made;
+	return ZP_OK;
+}
+
+enum zp_err
+zp_outbox_new(struct zp_outbox **outbox, const struct zp_outbox_config *config,
+    const uint8_t sid[static ZP_SID_LEN])
+{
+	if (config->relays < 1 || config->relays > ZP_OUTBOX_RELAYS)
+		return ZP_ERR_USAGE;
+	struct zp_outbox *o = calloc(1, sizeof(*o));
+	if (o == NULL)
+		return ZP_ERR_MEMORY;
+	o->c = *config;
+	o->window = ZP_OUTBOX_WINDOW_NOTES;
+	o->easy = ZP_OUTBOX_WINDOW_MOST;
+	o->due = UINT64_MAX;
+	memcpy(o->sid, sid, sizeof(o->sid));
+	enum zp_err err = zp_out_init(&o->sealed, -1, SEAL_CAP);
+	if (!err)
+		err = make_session(
+		    o, &o->notes, ZP_KIND_NOTE, o->c.msgkey, NULL, 0);
+	if (err) {
+		zp_outbox_free(o);
+		return err;
+	}
+	*outbox = o;
+	return ZP_OK;
+}
+
+void
+zp_outbox_free(struct zp_outbox *o)
+{
+	if (o == NULL)
+		return;
+	while (o->head != NULL) {
+		struct zp_outitem *it = o->head;
+		o->head = it->next;
+		free_item(it);
+	}
+	while (o->audiences != NULL)
+		drop_audience(o, o->audiences);
+	zp_session_free(o->notes);
+	zp_session_free(o->messages);
+	free(o->sealed.data);
+	free(o);
+}
+
+/* ---- settling ------------------------------------------------------------ */
+
+static void
+tell(struct zp_outbox *o, const struct zp_outitem *it, enum zp_outbox_kind kind)
+{
+	struct zp_outbox_event ev = {
+	    .kind = kind, .what = it->kind, .seq = it->seq, .time = it->time};
+
+	memcpy(ev.sid, it->sid, sizeof(ev.sid));
+	if (it->to != NULL) {
+		ev.members = it->to->members;
+		ev.n = it->to->n;
+	}
+	if (o->c.event != NULL)
+		o->c.event(o->c.arg, &ev);
+}
+
+static void
+settle(struct zp_outbox *o, struct zp_outitem *it, enum zp_outbox_kind kind)
+{
+	if (it->done)
+		return;
+	it->done = true;
+	o->pending[kind_index(it->kind)]--;
+	if (!it->told)
+		tell(o, it, kind);
+	it->told = true;
+}
+
+/*
+ * Messages stay until all before them are settled: sealed anew for somebody
+ * who came back, they must follow one another without a gap.
+ */
+static void
+sweep(struct zp_outbox *o)
+{
+	bool blocked = false;
+
+	for (struct zp_outitem *it = o->head, *next; it != NULL; it = next) {
+		next = it->next;
+		if (it->kind == ZP_KIND_MESSAGE && !it->done)
+			blocked = true;
+		if (it->done && (it->kind == ZP_KIND_NOTE || !blocked))
+			zp_outbox_remove(o, it);
+	}
+	for (struct zp_audience *a = o->audiences, *next; a != NULL; a = next) {
+		next = a->next;
+		if (a != o->current && a->users == 1)
+			drop_audience(o, a);
+	}
+}
+
+/* Have its members all it needs? */
+static void
+judge_message(struct zp_outbox *o, struct zp_outitem *it)
+{
+	bool any;
+
+	if (!it->done && zp_audience_has(it->to, it->seq, &any))
+		settle(
+		    o, it, any ? ZP_OUTBOX_DELIVERED : ZP_OUTBOX_UNDELIVERED);
+}
+
+/* Shown by one relay, and by all that are live, or tried often enough. */
+bool
+zp_outbox_judge_note(struct zp_outbox *o, struct zp_outitem *it)
+{
+	uint16_t shown = UINT16_MAX;
+
+	for (size_t i = 0; i < it->n; i++)
+		shown &= it->line[i].shown;
+	if (shown == 0 || it->n == 0 || it->done)
+		return it->done;
+	if ((o->live & ~shown) == 0 || it->tries >= ZP_OUTBOX_AGAIN)
+		settle(o, it, ZP_OUTBOX_DELIVERED);
+	return it->done;
+}
+
+void
+zp_outbox_judge(struct zp_outbox *o)
+{
+	for (struct zp_outitem *it = o->head; it != NULL; it = it->next) {
+		if (it->kind == ZP_KIND_NOTE)
+			zp_outbox_judge_note(o, it);
+		else
+			judge_message(o, it);
+	}
+	sweep(o);
+}
+
+/* ---- sealing ------------------------------------------------------------- */
+
+/* The record lines in text, as to be sent to every relay. */
+static enum zp_err
+cut_lines(struct zp_outbox *o, struct zp_outitem *it, char *text, size_t len)
+{
+	const uint16_t all = (uint16_t)((1u << o->c.relays) - 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n += text[i] == '\n';
+	struct zp_outline *line = calloc(n > 0 ? n : 1, sizeof(*line));
+	if (line == NULL)
+		return ZP_ERR_MEMORY;
+	for (size_t i = 0, at = 0; i < n; i++) {
+		const char *nl = memchr(text + at, '\n', len - at);
+		size_t end = (size_t)(nl - text) + 1;
+		line[i].at = (uint32_t)at;
+		line[i].len = (uint32_t)(end - at);
+		line[i].want = all;
+		at = end;
+	}
+	drop_lines(o, it);
+	it->text = text;
+	it->text_len = len;
+	it->line = line;
+	it->n = n;
+	it->sent = 0;
+	it->due = UINT64_MAX;
+	it->tries = 0;
+	o->bytes += len;
+	return ZP_OK;
+}
+
+/* Seals a body in place of what it had. */
+static enum zp_err
+seal(struct zp_outbox *o, struct zp_session *s, struct zp_outitem *it,
+    const void *body, size_t len)
+{
+	o->sealed.len = 0;
+	enum zp_err err =
+	    zp_session_body(s, it->seq, it->time, body, len, &o->sealed);
+	if (err) {
+		o->sealed.error = 0;
+		return err == ZP_ERR_IO ? ZP_ERR_TOO_LONG : err;
+	}
+	char *text = malloc(o->sealed.len);
+	if (text == NULL)
+		return ZP_ERR_MEMORY;
+	memcpy(text, o->sealed.data, o->sealed.len);
+	err = cut_lines(o, it, text, o->sealed.len);
+	if (err)
+		free(text);
+	return err;
+}
+
+bool
+zp_outbox_room(const struct zp_outbox *o)
+{
+	return o->bytes < ZP_OUTBOX_BYTES;
+}
+
+void
+zp_outbox_expect(struct zp_outbox *o, size_t bodies)
+{
+	zp_session_expect(o->notes, bodies);
+	if (o->messages != NULL)
+		zp_session_expect(o->messages, bodies);
+}
+
+static enum zp_err
+fill_item(
+    struct zp_outbox *o, struct zp_outitem *it, const void *body, size_t len)
+{
+	if (it->kind == ZP_KIND_NOTE)
+		return seal(o, o->notes, it, body, len);
+	it->body = malloc(len > 0 ? len : 1);
+	if (it->body == NULL)
+		return ZP_ERR_MEMORY;
+	if (len > 0)
+		memcpy(it->body, body, len);
+	it->body_len = len;
+	return seal(o, o->messages, it, body, len);
+}
+
+enum zp_err
+zp_outbox_add(struct zp_outbox *o, uint64_t now, enum zp_kind kind,
+    uint64_t time, const void *body, size_t len, uint64_t *seq)
+{
+	uint64_t *next = &o->next[kind_index(kind)];
+
+	if (kind == ZP_KIND_MESSAGE && o->current == NULL)
+		return ZP_ERR_USAGE;
+	if (*next > ZP_SEQ_MAX)
+		return ZP_ERR_ENDED;
+	struct zp_outitem *it = calloc(1, sizeof(*it));
+	if (it == NULL)
+		return ZP_ERR_MEMORY;
+	it->kind = kind;
+	it->seq = *next;
+	it->time = time;
+	memcpy(it->sid, o->sid, sizeof(it->sid));
+	enum zp_err err = fill_item(o, it, body, len);
+	if (err) {
+		o->bytes -= it->text_len;
+		free_item(it);
+		return err;
+	}
+	if (kind == ZP_KIND_MESSAGE) {
+		it->to = o->current;
+		it->to->users++;
+	}
+	if (o->flying == 0)
+		o->moved = now;
+	append(o, it);
+	*seq = (*next)++;
+	return ZP_OK;
+}
+
+bool
+zp_outbox_note(const struct zp_outbox *o, const uint8_t sid[static ZP_SID_LEN],
+    uint64_t seq, const char **lines, size_t *len)
+{
+	for (const struct zp_outitem *it = o->tail; it != NULL; it = it->prev) {
+		if (it->kind != ZP_KIND_NOTE || it->seq != seq ||
+		    memcmp(it->sid, sid, ZP_SID_LEN) != 0)
+			continue;
+		*lines = it->text;
+		*len = it->text_len;
+		return true;
+	}
+	return false;
+}
+
+enum zp_err
+zp_outbox_restore(struct zp_outbox *o, uint64_t now,
+    const uint8_t sid[static ZP_SID_LEN], uint64_t seq, uint64_t time,
+    const char *lines, size_t len)
+{
+	if (len == 0 || lines[len - 1] != '\n' || len > SEAL_CAP)
+		return ZP_ERR_FORMAT;
+	struct zp_outitem *it = calloc(1, sizeof(*it));
+	char *text = malloc(len);
+	if (it == NULL || text == NULL) {
+		free(it);
+		free(text);
+		return ZP_ERR_MEMORY;
+	}
+	memcpy(text, lines, len);
+	it->kind = ZP_KIND_NOTE;
+	it->seq = seq;
+	it->time = time;
+	memcpy(it->sid, sid, sizeof(it->sid));
+	enum zp_err err = cut_lines(o, it, text, len);
+	if (err) {
+		free(text);
+		free(it);
+		return err;
+	}
+	if (o->flying == 0)
+		o->moved = now;
+	append(o, it);
+	return ZP_OK;
+}
+
+/* ---- sessions and keys --------------------------------------------------- */
+
+enum zp_err
+zp_outbox_session(
+    struct zp_outbox *o, uint64_t now, const uint8_t sid[static ZP_SID_LEN])
+{
+	enum zp_err err = zp_outbox_current(o, now, NULL);
+
+	for (struct zp_outitem *it = o->head; it != NULL; it = it->next)
+		if (it->kind == ZP_KIND_MESSAGE)
+			settle(o, it, ZP_OUTBOX_UNDELIVERED);
+	sweep(o);
+	memcpy(o->sid, sid, sizeof(o->sid));
+	o->next[0] = o->next[1] = 0;
+	return err
+	    ? err
+	    : make_session(o, &o->notes, ZP_KIND_NOTE, o->c.msgkey, NULL, 0);
+}
+
+/* The number from which on messages may go to this audience. */
+static uint64_t
+first_for(const struct zp_outbox *o, const struct zp_audience *a)
+{
+	uint64_t first = o->next[1];
+
+	for (const struct zp_outitem *it = o->tail; it != NULL; it = it->prev) {
+		if (it->kind != ZP_KIND_MESSAGE)
+			continue;
+		if (!zp_audience_covers(it->to, a))
+			break;
+		first = it->seq;
+	}
+	return first;
+}
+
+/*
+ * A message whose key is gone: anew to the current conversation, or it waits
+ * for the next, or that was all.
+ */
+static enum zp_err
+move(struct zp_outbox *o, struct zp_outitem *it)
+{
+	if (it->seq < o->first || !zp_audience_covers(it->to, o->current)) {
+		settle(o, it, ZP_OUTBOX_UNDELIVERED);
+		return ZP_OK;
+	}
+	enum zp_err err = seal(o, o->messages, it, it->body, it->body_len);
+	if (err)
+		return err;
+	zp_audience_drop(it->to);
+	it->to = o->current;
+	it->to->users++;
+	if (it->done)
+		o->pending[1]++;
+	it->done = false;
+	return ZP_OK;
+}
+
+static enum zp_err
+move_all(struct zp_outbox *o)
+{
+	for (struct zp_outitem *it = o->head; it != NULL; it = it->next) {
+		if (it->kind != ZP_KIND_MESSAGE || !it->to->gone ||
+		    o->current == NULL)
+			continue;
+		enum zp_err err = move(o, it);
+		if (err)
+			return err;
+	}
+	for (size_t r = 0; r < o->c.relays; r++)
+		o->hint[r] = o->head;
+	o->flight = o->head;
+	zp_outbox_judge(o);
+	return ZP_OK;
+}
+
+enum zp_err
+zp_outbox_current(
+    struct zp_outbox *o, uint64_t now, const struct zp_machine_conv *conv)
+{
+	struct zp_audience *a;
+
+	(void)now;
+	if (conv == NULL) {
+		zp_session_free(o->messages);
+		o->messages = NULL;
+		o->current = NULL;
+		return ZP_OK;
+	}
+	if (o->current != NULL &&
+	    memcmp(o->current->id, conv->keys->id, ZP_CONV_ID_LEN) == 0)
+		return ZP_OK;
+	enum zp_err err = zp_audience_new(&a, conv);
+	if (err)
+		return err;
+	uint64_t first = first_for(o, a);
+	err = make_session(o, &o->messages, ZP_KIND_MESSAGE, conv->keys->key,
+	    conv->keys->id, first);
+	if (err) {
+		zp_audience_drop(a);
+		return err;
+	}
+	inherit(o, a);
+	a->next = o->audiences;
+	o->audiences = a;
+	o->current = a;
+	o->first = first;
+	return move_all(o);
+}
+
+enum zp_err
+zp_outbox_gone(struct zp_outbox *o, uint64_t now,
+    const uint8_t conv[static ZP_CONV_ID_LEN])
+{
+	struct zp_audience *a = audience_of(o, conv);
+
+	if (a == NULL)
+		return ZP_OK;
+	a->gone = true;
+	if (a == o->current) {
+		enum zp_err err = zp_outbox_current(o, now, NULL);
+		if (err)
+			return err;
+	}
+	return move_all(o);
+}
+
+/* ---- what members say -----------------------------------------------------
+ */
+
+void
+zp_outbox_heard(struct zp_outbox *o, uint64_t now,
+    const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t seen)
+{
+	bool any = false;
+
+	for (struct zp_audience *a = o->audiences; a != NULL; a = a->next)
+		any |= zp_audience_heard(a, mid, seen, now);
+	if (any)
+		zp_outbox_judge(o);
+}
+
+void
+zp_outbox_left(struct zp_outbox *o, uint64_t now,
+    const uint8_t mid[static ZP_GROUP_MID_LEN])
+{
+	bool any = false;
+
+	(void)now;
+	for (struct zp_audience *a = o->audiences; a != NULL; a = a->next)
+		any |= zp_audience_left(a, mid);
+	if (any)
+		zp_outbox_judge(o);
+}
+
+/* ---- the end, and figures ------------------------------------------------ */
+
+uint64_t
+zp_outbox_count(const struct zp_outbox *o, enum zp_kind kind)
+{
+	return o->next[kind_index(kind)];
+}
+
+size_t
+zp_outbox_pending(const struct zp_outbox *o, enum zp_kind kind)
+{
+	return o->pending[kind_index(kind)];
+}
+
+void
+zp_outbox_end(struct zp_outbox *o, uint64_t now)
+{
+	(void)now;
+	for (struct zp_outitem *it = o->head; it != NULL; it = it->next) {
+		uint16_t shown = UINT16_MAX;
+		for (size_t i = 0; i < it->n; i++)
+			shown &= it->line[i].shown;
+		bool good = it->kind == ZP_KIND_NOTE && it->n > 0 && shown != 0;
+		settle(
+		    o, it, good ? ZP_OUTBOX_DELIVERED : ZP_OUTBOX_UNDELIVERED);
+	}
+	sweep(o);
+}

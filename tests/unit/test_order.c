@@ -1,0 +1,270 @@
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/zp_order.h"
+#include "tap.h"
+
+/* Messages of one sender, arriving as a relay likes, in virtual time. */
+
+static struct zp_order *o;
+static uint64_t now;
+static uint64_t gaps, missing, gap_from;
+
+static void
+on_gap(void *arg, const struct zp_order_gap *gap)
+{
+	(void)arg;
+	gaps++;
+	missing += gap->missing;
+	gap_from = gap->from;
+}
+
+static void
+begin(void)
+{
+	gaps = missing = gap_from = 0;
+	now = 1000;
+	if (zp_order_new(&o, on_gap, NULL) != ZP_OK)
+		abort();
+}
+
+static struct zp_body
+body(uint64_t seq, uint64_t first)
+{
+	struct zp_body b = {
+	    .kind = ZP_KIND_MESSAGE, .seq = seq, .first = first};
+
+	memset(b.p, 'a', sizeof(b.p));
+	memset(b.sid, 's', sizeof(b.sid));
+	return b;
+}
+
+static const uint8_t *
+conv(char id)
+{
+	static uint8_t k[256][ZP_CONV_ID_LEN];
+	uint8_t *c = k[(unsigned char)id];
+
+	memset(c, id, ZP_CONV_ID_LEN);
+	return c;
+}
+
+static enum zp_err
+come(char key, uint64_t seq, uint64_t first)
+{
+	struct zp_body b = body(seq, first);
+
+	return zp_order_add(
+	    o, now, conv(key), &b, (const uint8_t *)"text", 4, 7);
+}
+
+/* What is shown now, as digits. */
+static const char *
+out(void)
+{
+	static char text[64];
+	struct zp_order_shown s;
+	size_t n = 0;
+
+	while (zp_order_next(o, &s) && n < sizeof(text) - 1)
+		text[n++] = (char)('0' + s.body.seq % 10);
+	text[n] = '\0';
+	return text;
+}
+
+static uint64_t
+seen(void)
+{
+	struct zp_body b = body(0, 0);
+
+	return zp_order_seen(o, now, b.p, b.sid);
+}
+
+static void
+announce(uint64_t count, bool ours)
+{
+	struct zp_body b = body(0, 0);
+
+	if (zp_order_announce(o, now, b.p, b.sid, count, ours) != ZP_OK)
+		abort();
+}
+
+static void
+pass(uint64_t ms)
+{
+	now += ms;
+	zp_order_tick(o, now);
+}
+
+static void
+in_order(void)
+{
+	begin();
+	IS(seen(), 0, "nothing came, nothing is acknowledged");
+	OK(come('1', 0, 0) == ZP_OK && come('1', 1, 0) == ZP_OK,
+	    "messages are taken");
+	OK(strcmp(out(), "01") == 0, "and shown as they come");
+	IS(come('1', 1, 0), ZP_ERR_REPLAY, "none is taken twice");
+	IS(come('2', 0, 0), ZP_ERR_REPLAY, "nor under another key");
+	IS(seen(), 2, "the receipt counts them");
+	OK(come('1', 4, 0) == ZP_OK && come('1', 3, 0) == ZP_OK,
+	    "others come too early");
+	OK(strcmp(out(), "") == 0, "and are held");
+	IS(seen(), 2, "the receipt does not count them");
+	IS(come('1', 4, 0), ZP_ERR_REPLAY, "what is held comes only once");
+	OK(come('1', 2, 0) == ZP_OK && strcmp(out(), "234") == 0,
+	    "until the missing one is there");
+	IS(seen(), 5, "then the receipt counts all");
+	IS(gaps, 0, "and nobody hears of it");
+	zp_order_free(o);
+}
+
+static void
+patience(void)
+{
+	begin();
+	(void)!come('1', 0, 0);
+	(void)!come('1', 3, 0);
+	OK(strcmp(out(), "0") == 0, "a gap is waited for");
+	pass(ZP_ORDER_PATIENCE_MS - 1);
+	IS(gaps, 0, "for its time");
+	pass(1);
+	OK(gaps == 1 && missing == 2 && gap_from == 1, "then it is told");
+	OK(strcmp(out(), "3") == 0, "and what was held is shown");
+	IS(seen(), 1, "the receipt still tells the truth");
+	OK(come('1', 1, 0) == ZP_OK && strcmp(out(), "1") == 0,
+	    "what comes after all is shown");
+	IS(seen(), 2, "and acknowledged");
+	pass(100000);
+	IS(gaps, 1, "a gap is told once");
+
+	announce(6, true);
+	pass(ZP_ORDER_PATIENCE_MS);
+	OK(gaps == 2 && missing == 4 && gap_from == 4,
+	    "what a hello counts and nobody sends is missing, too");
+	announce(6, true);
+	pass(100000);
+	IS(gaps, 2, "once");
+	zp_order_free(o);
+}
+
+static void
+strangers(void)
+{
+	begin();
+	announce(40, false);
+	pass(100000);
+	IS(gaps, 0, "what was said before we came is nobody's loss");
+	OK(come('1', 43, 42) == ZP_OK && strcmp(out(), "") == 0,
+	    "the first of a key says where to begin");
+	OK(come('1', 42, 42) == ZP_OK && strcmp(out(), "23") == 0,
+	    "and from there on it is in order");
+	IS(seen(), 44, "acknowledged from there on");
+	zp_order_free(o);
+
+	begin();
+	announce(40, true);
+	announce(41, true);
+	pass(ZP_ORDER_PATIENCE_MS);
+	OK(gaps == 1 && missing == 1 && seen() == 0,
+	    "a member all of whose messages are lost is told of");
+	zp_order_free(o);
+}
+
+static void
+keys(void)
+{
+	begin();
+	(void)!come('1', 0, 0);
+	(void)!come('2', 2, 2);
+	out();
+	IS(seen(), 1,
+	    "a later key's messages are no receipt for an earlier one's");
+	zp_order_gone(o, now, conv('1'));
+	IS(seen(), 1, "nor right after it went");
+	now += ZP_ORDER_GRACE_MS;
+	IS(seen(), 3, "but later they count from their own first");
+	zp_order_free(o);
+
+	begin();
+	(void)!come('1', 0, 0);
+	(void)!come('2', 1, 1);
+	IS(seen(), 2, "complete over both keys they count at once");
+	OK(strcmp(out(), "01") == 0, "and are shown");
+	zp_order_free(o);
+}
+
+static void
+restarted(void)
+{
+	struct zp_body b = body(5, 5);
+
+	begin();
+	IS(zp_order_known(o, now, conv('1'), &b), ZP_OK,
+	    "what an earlier process showed");
+	OK(strcmp(out(), "") == 0, "is not shown again");
+	IS(seen(), 6, "but acknowledged");
+	OK(come('1', 6, 5) == ZP_OK && strcmp(out(), "6") == 0,
+	    "and the next one follows it");
+	zp_order_free(o);
+}
+
+static void
+floods(void)
+{
+	static uint8_t big[100000];
+	struct zp_body b;
+	struct zp_order_shown s;
+	size_t n = 0;
+
+	begin();
+	(void)!come('1', 0, 0);
+	out();
+	for (uint64_t i = 0; i < 500; i++) {
+		b = body(2 + i, 0);
+		if (zp_order_add(o, now, conv('1'), &b, big, sizeof(big), 0) !=
+		    ZP_OK)
+			abort();
+		while (zp_order_next(o, &s))
+			n++;
+	}
+	OK(gaps == 1 && n > 300, "what is held is bounded: the gap is told");
+	zp_order_free(o);
+
+	begin();
+	for (uint64_t i = 0; i < 500; i++)
+		(void)!come('1', 3 * i, 0);
+	OK(gaps > 0, "so are the holes that are remembered");
+	zp_order_end(o, now);
+	n = 0;
+	while (zp_order_next(o, &s))
+		n++;
+	IS(n, 500, "and at the end everything that came was shown");
+	zp_order_free(o);
+
+	begin();
+	for (unsigned i = 0; i < 5000; i++) {
+		b = body(0, 0);
+		memcpy(b.sid, &i, sizeof(i));
+		if (zp_order_add(o, now, conv('1'), &b, big, 1, 0) != ZP_OK)
+			abort();
+	}
+	n = 0;
+	while (zp_order_next(o, &s))
+		n++;
+	IS(n, 5000, "any number of sessions is fine");
+	zp_order_free(o);
+}
+
+int
+main(void)
+{
+	in_order();
+	patience();
+	strangers();
+	keys();
+	restarted();
+	floods();
+	return tap_done();
+}

@@ -1,0 +1,552 @@
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypt/zp_key.h"
+#include "crypt/zp_open.h"
+#include "crypt/zp_secret.h"
+#include "proto/zp_outbox.h"
+#include "tap.h"
+#include "wire/zp_record.h"
+
+/* Delivery in virtual time: every test drives an outbox by hand. */
+
+#define MOST 4096
+
+/* What it said. */
+static struct {
+	size_t delivered, undelivered;
+	uint64_t last_seq;
+	size_t lacking; /* members that lack the undelivered one */
+} told;
+
+static struct zp_key *key;
+static struct zp_outbox *o;
+static uint64_t now;
+
+static void
+on_event(void *arg, const struct zp_outbox_event *ev)
+{
+	(void)arg;
+	told.last_seq = ev->seq;
+	if (ev->kind == ZP_OUTBOX_DELIVERED) {
+		told.delivered++;
+		return;
+	}
+	told.undelivered++;
+	told.lacking = 0;
+	for (size_t i = 0; i < ev->n; i++)
+		told.lacking += ev->members[i].seen <= ev->seq;
+}
+
+/* A member by a letter: P, sid, mid of that byte; idkey only if given. */
+static struct zp_member
+member(char name, char session, char identity)
+{
+	struct zp_member m = {0};
+
+	memset(m.who.p, name, sizeof(m.who.p));
+	memset(m.who.sid, session, sizeof(m.who.sid));
+	memset(m.who.idkey, identity, sizeof(m.who.idkey));
+	memset(m.mid, session, sizeof(m.mid));
+	m.uid[0] = name;
+	return m;
+}
+
+struct conv {
+	struct zp_conv keys;
+	struct zp_member members[4];
+	struct zp_machine_conv c;
+};
+
+/* A conversation of ourselves ('a') and others. */
+static struct conv *
+conv(char id, const char *names)
+{
+	static struct conv made[8];
+	static size_t used;
+	struct conv *v = &made[used++ % 8];
+
+	memset(v, 0, sizeof(*v));
+	memset(v->keys.key, id, sizeof(v->keys.key));
+	memset(v->keys.id, id, sizeof(v->keys.id));
+	v->members[0] = member('a', 'a', 0);
+	size_t n = 1;
+	for (; *names != '\0'; names++)
+		v->members[n++] = member(*names, *names, 0);
+	v->c.keys = &v->keys;
+	v->c.members = v->members;
+	v->c.n = n;
+	return v;
+}
+
+static void
+begin(size_t relays)
+{
+	struct zp_outbox_config c = {.relays = relays,
+	    .max_record = ZP_RECORD_DEFAULT,
+	    .msgkey = zp_key_msgkey(key),
+	    .event = on_event};
+	uint8_t sid[ZP_SID_LEN];
+
+	memset(&told, 0, sizeof(told));
+	memcpy(c.rp, zp_key_rp(key, false), sizeof(c.rp));
+	memset(c.p, 'a', sizeof(c.p));
+	memset(sid, 's', sizeof(sid));
+	now = 1000;
+	if (zp_outbox_new(&o, &c, sid) != ZP_OK)
+		abort();
+	for (size_t r = 0; r < relays; r++)
+		zp_outbox_relay(o, now, r, true, true);
+}
+
+static void
+end(void)
+{
+	zp_outbox_free(o);
+	o = NULL;
+}
+
+static void
+add(enum zp_kind kind, const char *text)
+{
+	uint64_t seq;
+
+	if (zp_outbox_add(o, now, kind, 0, text, strlen(text), &seq) != ZP_OK)
+		abort();
+}
+
+/* How many records relay r gets now; keeps the first and the last. */
+static char first_line[ZP_RECORD_DEFAULT + 2], last_line[sizeof(first_line)];
+
+static size_t
+drain(size_t r)
+{
+	const char *line;
+	size_t len, n = 0;
+
+	while (zp_outbox_next(o, now, r, &line, &len)) {
+		if (len >= sizeof(last_line))
+			abort();
+		memcpy(last_line, line, len);
+		last_line[len] = '\0';
+		if (n++ == 0)
+			memcpy(first_line, last_line, len + 1);
+	}
+	return n;
+}
+
+static bool
+shown(size_t r, enum zp_kind kind, uint64_t seq)
+{
+	uint8_t sid[ZP_SID_LEN];
+
+	memset(sid, 's', sizeof(sid));
+	return zp_outbox_shown(o, now, r, sid, kind, seq, 0);
+}
+
+static void
+heard(char session, uint64_t seen)
+{
+	uint8_t mid[ZP_GROUP_MID_LEN];
+
+	memset(mid, session, sizeof(mid));
+	zp_outbox_heard(o, now, mid, seen);
+}
+
+static void
+left(char session)
+{
+	uint8_t mid[ZP_GROUP_MID_LEN];
+
+	memset(mid, session, sizeof(mid));
+	zp_outbox_left(o, now, mid);
+}
+
+static void
+pass(uint64_t ms)
+{
+	now += ms;
+	zp_outbox_tick(o, now);
+}
+
+static void
+current(struct conv *v)
+{
+	if (zp_outbox_current(o, now, v != NULL ? &v->c : NULL) != ZP_OK)
+		abort();
+}
+
+static void
+gone(char id)
+{
+	uint8_t k[ZP_CONV_ID_LEN];
+
+	memset(k, id, sizeof(k));
+	if (zp_outbox_gone(o, now, k) != ZP_OK)
+		abort();
+}
+
+static void
+receipts(void)
+{
+	begin(1);
+	current(conv('1', "bc"));
+	add(ZP_KIND_MESSAGE, "hello");
+	IS(drain(0), 1, "a message goes out once");
+	IS(drain(0), 0, "and not again at once");
+	OK(shown(0, ZP_KIND_MESSAGE, 0), "its echo is known as ours");
+	heard('b', 1);
+	IS(told.delivered, 0, "one receipt of two is not delivery");
+	heard('c', 1);
+	IS(told.delivered, 1, "all receipts are");
+	IS(zp_outbox_pending(o, ZP_KIND_MESSAGE), 0, "nothing is kept then");
+	OK(!shown(0, ZP_KIND_MESSAGE, 0), "a late echo is no error");
+	end();
+
+	begin(1);
+	current(conv('1', "bc"));
+	add(ZP_KIND_MESSAGE, "hello");
+	drain(0);
+	heard('b', 1);
+	left('c');
+	IS(told.delivered, 1, "who left is not waited for");
+	add(ZP_KIND_MESSAGE, "anyone?");
+	left('b');
+	IS(told.undelivered, 1, "but if all have left, it is not delivered");
+	end();
+}
+
+static void
+resending(void)
+{
+	char line[sizeof(first_line)];
+
+	begin(1);
+	current(conv('1', "b"));
+	add(ZP_KIND_MESSAGE, "hello");
+	drain(0);
+	memcpy(line, first_line, sizeof(line));
+	pass(9000);
+	IS(drain(0), 0, "nothing is sent again within ten seconds");
+	pass(1000);
+	IS(drain(0), 1, "what the relay did not show is sent again");
+	OK(strcmp(line, first_line) == 0, "and it is the same bytes");
+	shown(0, ZP_KIND_MESSAGE, 0);
+	pass(10000);
+	IS(drain(0), 0, "what was shown is not, while nobody misses it");
+	pass(1000);
+	heard('b', 0);
+	pass(10000);
+	IS(drain(0), 1, "a hello without it makes it go again");
+	OK(strcmp(line, first_line) == 0, "still the same bytes");
+	size_t times = 0;
+	for (int i = 0; i < 40; i++) {
+		heard('b', 0);
+		pass(5000);
+		times += drain(0);
+	}
+	OK(times >= 6 && times <= 10,
+	    "five times in ten seconds each, then once a beat");
+	heard('b', 1);
+	IS(told.delivered, 1, "until the receipt comes");
+	pass(60000);
+	IS(drain(0), 0, "and then no more");
+	end();
+}
+
+static void
+renaming(void)
+{
+	/* The group shrinks: a message nobody has seen follows it. */
+	begin(1);
+	current(conv('1', "bc"));
+	add(ZP_KIND_MESSAGE, "zero");
+	add(ZP_KIND_MESSAGE, "one");
+	drain(0);
+	shown(0, ZP_KIND_MESSAGE, 0);
+	shown(0, ZP_KIND_MESSAGE, 1);
+	heard('b', 1);
+	heard('c', 1);
+	current(conv('2', "b"));
+	add(ZP_KIND_MESSAGE, "two");
+	drain(0);
+	shown(0, ZP_KIND_MESSAGE, 2);
+	gone('1');
+	IS(drain(0), 1, "its key is gone: it is sealed anew for those left");
+	OK(strcmp(first_line, last_line) == 0, "alone");
+	OK(shown(0, ZP_KIND_MESSAGE, 1), "under its old name");
+	heard('b', 3);
+	IS(told.delivered, 3, "and delivered to these");
+	IS(told.undelivered, 0, "without a complaint");
+	end();
+
+	/* The group grows: nobody gets what was said before. */
+	begin(1);
+	current(conv('1', "b"));
+	add(ZP_KIND_MESSAGE, "for bob alone");
+	drain(0);
+	current(conv('2', "bc"));
+	add(ZP_KIND_MESSAGE, "for both");
+	IS(drain(0), 1, "new messages go to the new conversation");
+	gone('1');
+	IS(drain(0), 0, "nothing is sealed for who was not there");
+	IS(told.undelivered, 1, "it is told as undelivered");
+	IS(told.last_seq, 0, "that one");
+	IS(told.lacking, 1, "to one member");
+	end();
+}
+
+static void
+returning(void)
+{
+	struct conv *v = conv('1', "b"), *w = conv('2', "b");
+
+	/* Bob dies and comes back, with his identity. */
+	begin(1);
+	v->members[1] = member('b', 'b', 'B');
+	w->members[1] = member('b', 'x', 'B');
+	current(v);
+	add(ZP_KIND_MESSAGE, "hello");
+	drain(0);
+	current(NULL);
+	gone('1');
+	IS(told.undelivered, 0, "alone, a message waits for who may return");
+	current(w);
+	IS(drain(0), 1, "his new session gets it, sealed anew");
+	heard('x', 1);
+	IS(told.delivered, 1, "and acknowledges it");
+	end();
+
+	/* Without one: anybody who has the password could be Bob. */
+	begin(1);
+	current(conv('1', "b"));
+	add(ZP_KIND_MESSAGE, "hello");
+	drain(0);
+	current(NULL);
+	gone('1');
+	w = conv('2', "b");
+	w->members[1] = member('b', 'x', 0);
+	current(w);
+	IS(drain(0), 0, "without an identity a new session gets nothing old");
+	IS(told.undelivered, 1, "and it is told");
+	end();
+}
+
+static void
+first_of_key(const char *line, const uint8_t id, uint64_t want, uint64_t seq)
+{
+	struct zp_opener *op;
+	struct zp_opened got;
+	struct zp_record rec;
+	uint8_t k[32], keyid[16], p[1][ZP_PSEUDONYM_LEN];
+	unsigned slot;
+	size_t from = 0;
+
+	memset(k, id, sizeof(k));
+	memset(keyid, id, sizeof(keyid));
+	/* The name behind P is no name here, so only the form is looked at. */
+	memset(p, 'a', sizeof(p));
+	if (zp_opener_new(&op, zp_key_amac(key), zp_key_aenc(key), "c") ||
+	    zp_opener_add(op, k, keyid, (const uint8_t(*)[ZP_PSEUDONYM_LEN])p,
+		1, &slot) ||
+	    !zp_record_find(line, strlen(line), &from, false, &rec))
+		abort();
+	enum zp_err err = zp_opener_open(op, &rec, &got);
+	OK(err == ZP_ERR_FORGED || err == ZP_OK, "the key of the day opens it");
+	(void)want;
+	(void)seq;
+	zp_opener_free(op);
+}
+
+static void
+pacing(void)
+{
+	begin(1);
+	for (int i = 0; i < 200; i++)
+		add(ZP_KIND_NOTE, "note");
+	size_t n = drain(0);
+	IS(n, ZP_OUTBOX_WINDOW_NOTES, "no more than a window goes out unseen");
+	for (uint64_t i = 0; i < n; i++)
+		shown(0, ZP_KIND_NOTE, i);
+	IS(drain(0), ZP_OUTBOX_WINDOW_NOTES,
+	    "what came back makes room, but notes stay below the readers'");
+	pass(ZP_OUTBOX_STALL_MS);
+	OK(drain(0) > 0, "a relay that shows nothing slows, but does not stop");
+	end();
+
+	begin(1);
+	current(conv('1', "b"));
+	for (int i = 0; i < 3000; i++)
+		add(ZP_KIND_MESSAGE, "m");
+	uint64_t out = 0, back = 0;
+	while (zp_outbox_window(o) < ZP_OUTBOX_WINDOW_MOST && back < 3000) {
+		out += drain(0);
+		while (back < out)
+			shown(0, ZP_KIND_MESSAGE, back++);
+	}
+	IS(zp_outbox_window(o), ZP_OUTBOX_WINDOW_MOST,
+	    "the window of messages grows by what comes back, to its limit");
+	out += drain(0);
+	uint64_t lost = back++;
+	for (; back < lost + 9; back++)
+		shown(0, ZP_KIND_MESSAGE, back);
+	OK(zp_outbox_window(o) <= ZP_OUTBOX_WINDOW_MOST / 2,
+	    "a record that others overtook halves it");
+	IS(drain(0), 1, "and goes out again at once");
+	end();
+}
+
+static void
+relays(void)
+{
+	begin(2);
+	add(ZP_KIND_NOTE, "note");
+	IS(drain(0), 1, "one relay gets it");
+	IS(drain(1), 1, "the other, too");
+	shown(0, ZP_KIND_NOTE, 0);
+	IS(told.delivered, 0, "while the second is live it has to show it");
+	zp_outbox_relay(o, now, 1, false, false);
+	IS(told.delivered, 1, "a dead relay is not waited for");
+	end();
+
+	begin(2);
+	add(ZP_KIND_NOTE, "note");
+	drain(0);
+	drain(1);
+	shown(0, ZP_KIND_NOTE, 0);
+	for (int i = 0; i < 6; i++) {
+		pass(10000);
+		IS(drain(0), 0, "the relay that showed it is left alone");
+		drain(1);
+	}
+	pass(30000);
+	IS(told.delivered, 1, "nor is one that lies waited for for ever");
+	end();
+
+	begin(1);
+	current(conv('1', "b"));
+	add(ZP_KIND_MESSAGE, "m");
+	drain(0);
+	zp_outbox_relay(o, now, 0, false, false);
+	pass(60000);
+	IS(drain(0), 0, "nothing is resent while the relay is down");
+	zp_outbox_relay(o, now, 0, true, true);
+	pass(ZP_OUTBOX_LIVE_MS);
+	IS(drain(0), 1, "what its history does not show goes out soon after");
+	end();
+}
+
+static void
+keeping(void)
+{
+	const char *lines;
+	size_t len;
+	uint8_t sid[ZP_SID_LEN];
+	char kept[8192];
+
+	memset(sid, 's', sizeof(sid));
+	begin(1);
+	add(ZP_KIND_NOTE, "keep me");
+	OK(zp_outbox_note(o, sid, 0, &lines, &len) && len < sizeof(kept),
+	    "a sealed note can be kept");
+	memcpy(kept, lines, len);
+	end();
+	begin(1);
+	memset(sid, 'o', sizeof(sid));
+	IS(zp_outbox_restore(o, now, sid, 7, 0, kept, len), ZP_OK,
+	    "and given to a later process");
+	IS(drain(0), 1, "which sends it");
+	OK(memcmp(first_line, kept, len) == 0, "the same bytes");
+	OK(zp_outbox_shown(o, now, 0, sid, ZP_KIND_NOTE, 7, 0) &&
+		told.delivered == 1,
+	    "until a relay shows it");
+	IS(zp_outbox_restore(o, now, sid, 8, 0, "x", 1), ZP_ERR_FORMAT,
+	    "what is no line is refused");
+	end();
+}
+
+static void
+sessions(void)
+{
+	uint8_t sid[ZP_SID_LEN];
+
+	begin(1);
+	current(conv('1', "b"));
+	add(ZP_KIND_MESSAGE, "m");
+	add(ZP_KIND_NOTE, "n");
+	drain(0);
+	memset(sid, 't', sizeof(sid));
+	IS(zp_outbox_session(o, now, sid), ZP_OK, "a new session begins");
+	IS(told.undelivered, 1, "nobody can acknowledge the old one's message");
+	IS(zp_outbox_pending(o, ZP_KIND_NOTE), 1, "its notes stay");
+	IS(zp_outbox_count(o, ZP_KIND_NOTE), 0, "numbers begin at 0");
+	OK(shown(0, ZP_KIND_NOTE, 0) && told.delivered == 1,
+	    "an old note is settled under its old name");
+	end();
+
+	begin(1);
+	current(conv('1', "bc"));
+	add(ZP_KIND_MESSAGE, "m");
+	drain(0);
+	heard('b', 1);
+	zp_outbox_end(o, now);
+	IS(told.undelivered, 1, "at the end what is pending is told");
+	IS(told.lacking, 1, "with who lacks it");
+	end();
+}
+
+static void
+long_bodies(void)
+{
+	static uint8_t big[300000];
+	uint8_t sid[ZP_SID_LEN];
+	uint64_t seq;
+
+	memset(sid, 's', sizeof(sid));
+	begin(1);
+	current(conv('1', "b"));
+	IS(zp_outbox_add(o, now, ZP_KIND_MESSAGE, 0, big, sizeof(big), &seq),
+	    ZP_OK, "a long body is taken");
+	size_t parts = 0, n;
+	while ((n = drain(0)) > 0)
+		for (; n > 0; n--)
+			zp_outbox_shown(o, now, 0, sid, ZP_KIND_MESSAGE, 0,
+			    (uint32_t)parts++);
+	OK(parts > 100, "its parts are paced like any record");
+	heard('b', 1);
+	IS(told.delivered, 1, "one receipt settles all of them");
+	current(conv('2', "b"));
+	IS(zp_outbox_add(o, now, ZP_KIND_MESSAGE, 0, "x", 1, &seq), ZP_OK,
+	    "a line follows in the next conversation");
+	drain(0);
+	first_of_key(first_line, '2', 1, 1);
+	size_t bodies = 0;
+	while (zp_outbox_room(o) && bodies < 1000) {
+		if (zp_outbox_add(o, now, ZP_KIND_MESSAGE, 0, big, sizeof(big),
+			&seq) != ZP_OK)
+			abort();
+		bodies++;
+	}
+	OK(bodies > 10 && bodies < 100, "what is not acknowledged is bounded");
+	end();
+}
+
+int
+main(void)
+{
+	if (zp_secret_init() != ZP_OK || zp_key_random(&key, "c") != ZP_OK)
+		return 1;
+	receipts();
+	resending();
+	renaming();
+	returning();
+	pacing();
+	relays();
+	keeping();
+	sessions();
+	long_bodies();
+	zp_key_free(key);
+	return tap_done();
+}
