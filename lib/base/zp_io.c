@@ -120,11 +120,35 @@ failed(struct zp_out *out)
 	return ZP_ERR_IO;
 }
 
+/* Room for n more in what is only gathered. */
+static enum zp_err
+grow(struct zp_out *out, size_t n)
+{
+	size_t cap = out->cap;
+
+	while (cap - out->len < n) {
+		if (cap > SIZE_MAX / 4 || n > SIZE_MAX / 4)
+			return ZP_ERR_MEMORY;
+		cap *= 2;
+	}
+	/* Not realloc(): what it leaves behind would not be wiped. */
+	char *data = malloc(cap);
+	if (data == NULL)
+		return ZP_ERR_MEMORY;
+	memcpy(data, out->data, out->len);
+	wipe_free(out->data, out->cap);
+	out->data = data;
+	out->cap = cap;
+	return ZP_OK;
+}
+
 enum zp_err
 zp_out_flush(struct zp_out *out)
 {
 	if (out->error)
 		return failed(out);
+	if (out->fd < 0)
+		return ZP_OK;
 	enum zp_err err = zp_io_write_all(out->fd, out->data, out->len);
 	if (err) {
 		out->error = errno;
@@ -142,7 +166,7 @@ zp_out_put(struct zp_out *out, const void *data, size_t len)
 	if (out->error)
 		return failed(out);
 	if (len > out->cap - out->len) {
-		err = zp_out_flush(out);
+		err = out->fd < 0 ? grow(out, len) : zp_out_flush(out);
 		if (err)
 			return err;
 	}
@@ -161,9 +185,12 @@ zp_out_put(struct zp_out *out, const void *data, size_t len)
 char *
 zp_out_take(struct zp_out *out, size_t n)
 {
-	if (out->error || n > out->cap)
+	if (out->error)
 		return NULL;
-	if (n > out->cap - out->len && zp_out_flush(out) != ZP_OK)
+	if (n > out->cap - out->len &&
+	    (out->fd < 0 ? grow(out, n) : zp_out_flush(out)) != ZP_OK)
+		return NULL;
+	if (n > out->cap - out->len)
 		return NULL;
 	char *p = out->data + out->len;
 	out->len += n;

@@ -64,7 +64,10 @@ struct zp_out {
 	size_t len, cap;
 };
 
-/* cap: bytes gathered before a write. */
+/*
+ * cap: bytes gathered before a write.  fd -1: nothing is ever written, all is
+ * gathered, and the caller takes it from data (and sets len); it grows.
+ */
 ZP_CHECKED enum zp_err
 zp_out_init(struct zp_out *out, int fd, size_t cap);
 void

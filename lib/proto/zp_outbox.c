@@ -7,8 +7,9 @@
 #include "crypt/zp_seal.h"
 #include "crypt/zp_secret.h"
 
-/* A body of a mebibyte in the shortest records there are. */
-#define SEAL_CAP (4u << 20)
+/* Where a body is sealed: it grows, and a body has a mebibyte at most. */
+#define SEAL_CAP (64u << 10)
+#define RESTORE_MOST (8u << 20)
 
 static size_t
 kind_index(enum zp_kind kind)
@@ -53,8 +54,10 @@ zp_outbox_land(struct zp_outbox *o, struct zp_outline *l)
 static void
 drop_lines(struct zp_outbox *o, struct zp_outitem *it)
 {
-	for (size_t i = 0; i < it->n; i++)
+	for (size_t i = 0; i < it->n; i++) {
 		zp_outbox_land(o, &it->line[i]);
+		o->fresh -= it->line[i].had == 0;
+	}
 	o->bytes -= it->text_len;
 	free(it->text);
 	free(it->line);
@@ -215,7 +218,7 @@ zp_outbox_free(struct zp_outbox *o)
 		drop_audience(o, o->audiences);
 	zp_session_free(o->notes);
 	zp_session_free(o->messages);
-	free(o->sealed.data);
+	zp_out_free(&o->sealed);
 	free(o);
 }
 
@@ -340,6 +343,7 @@ cut_lines(struct zp_outbox *o, struct zp_outitem *it, char *text, size_t len)
 	it->due = UINT64_MAX;
 	it->tries = 0;
 	o->bytes += len;
+	o->fresh += n;
 	return ZP_OK;
 }
 
@@ -351,10 +355,8 @@ seal(struct zp_outbox *o, struct zp_session *s, struct zp_outitem *it,
 	o->sealed.len = 0;
 	enum zp_err err =
 	    zp_session_body(s, it->seq, it->time, body, len, &o->sealed);
-	if (err) {
-		o->sealed.error = 0;
-		return err == ZP_ERR_IO ? ZP_ERR_TOO_LONG : err;
-	}
+	if (err)
+		return err;
 	char *text = malloc(o->sealed.len);
 	if (text == NULL)
 		return ZP_ERR_MEMORY;
@@ -368,7 +370,7 @@ seal(struct zp_outbox *o, struct zp_session *s, struct zp_outitem *it,
 bool
 zp_outbox_room(const struct zp_outbox *o)
 {
-	return o->bytes < ZP_OUTBOX_BYTES;
+	return o->bytes < ZP_OUTBOX_BYTES && o->fresh < ZP_OUTBOX_AHEAD;
 }
 
 void
@@ -396,7 +398,7 @@ fill_item(
 
 enum zp_err
 zp_outbox_add(struct zp_outbox *o, uint64_t now, enum zp_kind kind,
-    uint64_t time, const void *body, size_t len, uint64_t *seq)
+    uint64_t time, uint64_t tag, const void *body, size_t len, uint64_t *seq)
 {
 	uint64_t *next = &o->next[kind_index(kind)];
 
@@ -410,10 +412,10 @@ zp_outbox_add(struct zp_outbox *o, uint64_t now, enum zp_kind kind,
 	it->kind = kind;
 	it->seq = *next;
 	it->time = time;
+	it->tag = tag;
 	memcpy(it->sid, o->sid, sizeof(it->sid));
 	enum zp_err err = fill_item(o, it, body, len);
 	if (err) {
-		o->bytes -= it->text_len;
 		free_item(it);
 		return err;
 	}
@@ -448,7 +450,7 @@ zp_outbox_restore(struct zp_outbox *o, uint64_t now,
     const uint8_t sid[static ZP_SID_LEN], uint64_t seq, uint64_t time,
     const char *lines, size_t len)
 {
-	if (len == 0 || lines[len - 1] != '\n' || len > SEAL_CAP)
+	if (len == 0 || lines[len - 1] != '\n' || len > RESTORE_MOST)
 		return ZP_ERR_FORMAT;
 	struct zp_outitem *it = calloc(1, sizeof(*it));
 	char *text = malloc(len);

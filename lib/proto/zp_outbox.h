@@ -31,6 +31,8 @@ struct zp_outbox;
 
 /* Sealed and plain bytes not acknowledged, before _room() says no. */
 #define ZP_OUTBOX_BYTES (16u << 20)
+/* And records sealed, but given to no relay: a key should not wait long. */
+#define ZP_OUTBOX_AHEAD 64
 
 /*
  * Records on their way that no relay has shown yet: a relay that a sender
@@ -75,6 +77,7 @@ struct zp_outbox_event {
 	enum zp_kind what; /* note or message */
 	uint8_t sid[ZP_SID_LEN];
 	uint64_t seq, time;
+	uint64_t tag; /* the caller's, of zp_outbox_add() */
 	/* Of a message: all members but ourselves; who has it: seen > seq. */
 	const struct zp_outbox_member *members;
 	size_t n;
@@ -146,12 +149,12 @@ zp_outbox_room(const struct zp_outbox *o);
 /*
  * Adds a body; kind: note, or message (if there is a current conversation).
  * How many are at hand: zp_outbox_expect(), 0 before any wait.  time: ms
- * since 1970, or 0.  *seq: its number.  ZP_ERR_USAGE, ZP_ERR_TOO_LONG,
- * ZP_ERR_ENDED, ZP_ERR_MEMORY.
+ * since 1970, or 0.  tag: given back with its events.  *seq: its number.
+ * ZP_ERR_USAGE, ZP_ERR_TOO_LONG, ZP_ERR_ENDED, ZP_ERR_MEMORY.
  */
 ZP_CHECKED enum zp_err
 zp_outbox_add(struct zp_outbox *o, uint64_t now, enum zp_kind kind,
-    uint64_t time, const void *body, size_t len, uint64_t *seq);
+    uint64_t time, uint64_t tag, const void *body, size_t len, uint64_t *seq);
 void
 zp_outbox_expect(struct zp_outbox *o, size_t bodies);
 

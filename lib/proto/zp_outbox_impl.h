@@ -32,7 +32,7 @@ struct zp_outitem {
 	bool done; /* kept because a message before it is not */
 	bool told;
 	uint8_t sid[ZP_SID_LEN];
-	uint64_t seq, time;
+	uint64_t seq, time, tag;
 	uint8_t *body; /* of messages, to seal it anew; wiped */
 	size_t body_len;
 	struct zp_audience *to; /* of messages */
@@ -59,6 +59,7 @@ struct zp_outbox {
 	struct zp_audience *audiences, *current;
 	uint64_t first; /* number that messages to `current` begin with */
 	size_t pending[2], bytes;
+	size_t fresh; /* records that no relay was given yet */
 
 	uint16_t up, live; /* relays */
 	size_t window, easy, credit; /* grows fast up to easy */

@@ -24,6 +24,7 @@ hand_out(struct zp_outbox *o, uint64_t now, struct zp_outitem *it,
 {
 	if (l->had == 0) {
 		l->flying = true;
+		o->fresh--;
 		l->order = ++o->order;
 		o->flying++;
 		o->flying_notes = o->flying_notes || it->kind == ZP_KIND_NOTE;

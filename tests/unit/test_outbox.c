@@ -113,7 +113,8 @@ add(enum zp_kind kind, const char *text)
 {
 	uint64_t seq;
 
-	if (zp_outbox_add(o, now, kind, 0, text, strlen(text), &seq) != ZP_OK)
+	if (zp_outbox_add(o, now, kind, 0, 0, text, strlen(text), &seq) !=
+	    ZP_OK)
 		abort();
 }
 
@@ -507,7 +508,7 @@ long_bodies(void)
 	memset(sid, 's', sizeof(sid));
 	begin(1);
 	current(conv('1', "b"));
-	IS(zp_outbox_add(o, now, ZP_KIND_MESSAGE, 0, big, sizeof(big), &seq),
+	IS(zp_outbox_add(o, now, ZP_KIND_MESSAGE, 0, 0, big, sizeof(big), &seq),
 	    ZP_OK, "a long body is taken");
 	size_t parts = 0, n;
 	while ((n = drain(0)) > 0)
@@ -518,16 +519,20 @@ long_bodies(void)
 	heard('b', 1);
 	IS(told.delivered, 1, "one receipt settles all of them");
 	current(conv('2', "b"));
-	IS(zp_outbox_add(o, now, ZP_KIND_MESSAGE, 0, "x", 1, &seq), ZP_OK,
+	IS(zp_outbox_add(o, now, ZP_KIND_MESSAGE, 0, 0, "x", 1, &seq), ZP_OK,
 	    "a line follows in the next conversation");
 	drain(0);
 	first_of_key(first_line, '2', 1, 1);
 	size_t bodies = 0;
 	while (zp_outbox_room(o) && bodies < 1000) {
-		if (zp_outbox_add(o, now, ZP_KIND_MESSAGE, 0, big, sizeof(big),
-			&seq) != ZP_OK)
+		if (zp_outbox_add(o, now, ZP_KIND_MESSAGE, 0, 0, big,
+			sizeof(big), &seq) != ZP_OK)
 			abort();
 		bodies++;
+		for (parts = 0; (n = drain(0)) > 0;)
+			for (; n > 0; n--)
+				zp_outbox_shown(o, now, 0, sid, ZP_KIND_MESSAGE,
+				    seq, (uint32_t)parts++);
 	}
 	OK(bodies > 10 && bodies < 100, "what is not acknowledged is bounded");
 	end();
