@@ -16,7 +16,8 @@
 
 /* One key in use. */
 struct channel {
-	const struct zp_keyfile *kf;
+	const struct zp_keyfile *kf; /* NULL: opened elsewhere */
+	const char *name;
 	const uint8_t *amac, *aenc;
 	uint8_t rp[ZP_PSEUDONYM_LEN];
 	struct zp_opener *opener;
@@ -24,6 +25,9 @@ struct channel {
 	struct zp_inbox *in;
 	struct zp_replay *own; /* without a state file; may be NULL */
 	struct zp_replay *replay;
+	/* Opened elsewhere: whose key is in which slot. */
+	uint8_t conv[ZP_OPENER_KEYS][ZP_CONV_ID_LEN];
+	bool has_conv[ZP_OPENER_KEYS];
 };
 
 struct expected {
@@ -204,6 +208,7 @@ open_channel(struct channel *ch)
 	unsigned slot;
 	enum zp_err err;
 
+	ch->name = name;
 	ch->amac = c ? c->amac : zp_key_amac(ch->kf->key);
 	ch->aenc = c ? c->aenc : zp_key_aenc(ch->kf->key);
 	err = zp_pseudo_make(ch->rp, ch->amac, ch->aenc, ZP_PSEUDO_CHAN, name);
@@ -225,18 +230,13 @@ open_channel(struct channel *ch)
 	return err;
 }
 
-enum zp_err
-zp_inbox_key(struct zp_inbox *in, const struct zp_keyfile *kf)
+/* What follows opening: parts, and what has been seen. */
+static enum zp_err
+finish_channel(struct zp_inbox *in, struct channel *ch)
 {
-	if (in->n == CHANNELS)
-		return ZP_ERR_FULL;
-	struct channel *ch = &in->channels[in->n++];
-	ch->kf = kf;
-	ch->in = in;
-	enum zp_err err = open_channel(ch);
-	if (!err)
-		err = zp_parts_new(
-		    &ch->parts, in->c.style == ZP_INBOX_RAW, give_up, ch);
+	enum zp_err err =
+	    zp_parts_new(&ch->parts, in->c.style == ZP_INBOX_RAW, give_up, ch);
+
 	if (err || in->state != NULL)
 		return err;
 	/* Keys of one channel share what has been seen of it. */
@@ -248,6 +248,32 @@ zp_inbox_key(struct zp_inbox *in, const struct zp_keyfile *kf)
 	err = zp_replay_new(&ch->own);
 	ch->replay = ch->own;
 	return err;
+}
+
+enum zp_err
+zp_inbox_key(struct zp_inbox *in, const struct zp_keyfile *kf)
+{
+	if (in->n == CHANNELS)
+		return ZP_ERR_FULL;
+	struct channel *ch = &in->channels[in->n++];
+	ch->kf = kf;
+	ch->in = in;
+	enum zp_err err = open_channel(ch);
+	return err ? err : finish_channel(in, ch);
+}
+
+enum zp_err
+zp_inbox_channel(struct zp_inbox *in, const struct zp_key *key)
+{
+	if (in->n == CHANNELS)
+		return ZP_ERR_FULL;
+	struct channel *ch = &in->channels[in->n++];
+	ch->in = in;
+	ch->name = zp_key_channel(key);
+	ch->amac = zp_key_amac(key);
+	ch->aenc = zp_key_aenc(key);
+	memcpy(ch->rp, zp_key_rp(key, false), sizeof(ch->rp));
+	return finish_channel(in, ch);
 }
 
 enum zp_err
@@ -301,8 +327,14 @@ say_gap(struct zp_inbox *in, const struct channel *ch,
 	char uid[ZP_NAME_MAX + 1], name[ZP_SAY_NAME], when[32];
 	bool timed = gap->before != 0;
 
+	/* Messages that are taken are counted by who takes them. */
+	if (in->c.take != NULL && gap->kind == ZP_KIND_MESSAGE)
+		return;
 	if (zp_pseudo_open(uid, ch->amac, ch->aenc, gap->p) != ZP_OK)
 		return;
+	if (in->c.gap != NULL)
+		in->c.gap(in->c.arg, uid, (enum zp_kind)gap->kind, gap->missing,
+		    gap->before);
 	say_more(in);
 	in->last.err = ZP_OK;
 	zp_say(in->c.tool, "%s: %llu record%s missing%s%s",
@@ -454,14 +486,22 @@ is_old(struct zp_inbox *in, const struct zp_opened *op)
 	return true;
 }
 
+static const char *
+format_of(const struct zp_inbox *in, enum zp_kind kind)
+{
+	if (kind == ZP_KIND_NOTE && in->c.note_format != NULL)
+		return in->c.note_format;
+	return in->c.format;
+}
+
 static enum zp_err
 put(struct zp_inbox *in, const struct channel *ch, const struct zp_piece *piece,
     enum zp_trust trust)
 {
 	const struct zp_body *b = piece->body;
-	const struct zp_convfile *conv = ch->kf->conv;
+	const struct zp_convfile *conv = ch->kf ? ch->kf->conv : NULL;
 	struct zp_shown s = {.kind = b->kind,
-	    .channel = zp_keyfile_channel(ch->kf),
+	    .channel = ch->name,
 	    .uid = b->uid,
 	    .time = b->time,
 	    .sid = b->sid,
@@ -472,9 +512,11 @@ put(struct zp_inbox *in, const struct channel *ch, const struct zp_piece *piece,
 	    .idkey = b->is_signed ? b->idkey : NULL,
 	    .conversation = conv ? conv->id : NULL};
 
+	if (ch->kf == NULL && b->kind == ZP_KIND_MESSAGE)
+		s.conversation = ch->conv[b->slot];
 	switch (in->c.style) {
 	case ZP_INBOX_TEXT:
-		return zp_format_text(in->c.out, in->c.format, &s);
+		return zp_format_text(in->c.out, format_of(in, b->kind), &s);
 	case ZP_INBOX_JSON:
 		return zp_format_json(in->c.out, &s);
 	case ZP_INBOX_RAW:
@@ -483,39 +525,49 @@ put(struct zp_inbox *in, const struct channel *ch, const struct zp_piece *piece,
 	return ZP_OK;
 }
 
+static enum zp_err
+show_piece(struct zp_inbox *in, struct channel *ch,
+    const struct zp_piece *piece, enum zp_trust trust)
+{
+	char buf[ZP_SAY_NAME];
+	const struct zp_body *b = piece->body;
+	struct zp_replay_name rn = {.kind = (uint8_t)b->kind,
+	    .seq = b->seq,
+	    .time = b->time,
+	    .has_first = b->kind == ZP_KIND_MESSAGE,
+	    .first = b->first};
+
+	memcpy(rn.p, b->p, sizeof(rn.p));
+	memcpy(rn.sid, b->sid, sizeof(rn.sid));
+	enum zp_err err = put(in, ch, piece, trust);
+	if (err) {
+		zp_say(in->c.tool, "standard output: %s", zp_say_err(buf, err));
+		set_status(in, ZP_EXIT_IO);
+		return err;
+	}
+	if (!piece->ends)
+		return ZP_OK;
+	in->shown++;
+	return zp_replay_mark(ch->replay, &rn, in->ticks);
+}
+
 /* Shows what is ready and remembers it. */
 static enum zp_err
 show(struct zp_inbox *in, struct channel *ch, enum zp_trust trust)
 {
 	struct zp_piece piece;
-	char buf[ZP_SAY_NAME];
 
 	while (zp_parts_next(ch->parts, &piece)) {
 		const struct zp_body *b = piece.body;
-		struct zp_replay_name rn = {.kind = (uint8_t)b->kind,
-		    .seq = b->seq,
-		    .time = b->time,
-		    .has_first = b->kind == ZP_KIND_MESSAGE,
-		    .first = b->first};
-		memcpy(rn.p, b->p, sizeof(rn.p));
-		memcpy(rn.sid, b->sid, sizeof(rn.sid));
 		/* A body may be another sender's than the last record's. */
 		enum zp_trust t = zp_known_check(
 		    in->known, ch->rp, b->uid, b->is_signed ? b->idkey : NULL);
 		if (trust == ZP_TRUST_NEW && t == ZP_TRUST_KNOWN &&
 		    piece.begins)
 			t = ZP_TRUST_NEW;
-		enum zp_err err = put(in, ch, &piece, t);
-		if (err) {
-			zp_say(in->c.tool, "standard output: %s",
-			    zp_say_err(buf, err));
-			set_status(in, ZP_EXIT_IO);
-			return err;
-		}
-		if (!piece.ends)
-			continue;
-		in->shown++;
-		err = zp_replay_mark(ch->replay, &rn, in->ticks);
+		bool takes = in->c.take && b->kind == ZP_KIND_MESSAGE;
+		enum zp_err err = takes ? in->c.take(in->c.arg, &piece, t)
+					: show_piece(in, ch, &piece, t);
 		if (err)
 			return err;
 	}
@@ -541,8 +593,12 @@ take(struct zp_inbox *in, struct channel *ch, const struct zp_opened *op)
 	if (err || refused)
 		return err;
 	note_latest(in, op);
-	if (is_old(in, op) || is_replay(in, ch, op->uid, &rn))
+	if (is_old(in, op))
 		return ZP_OK;
+	if (is_replay(in, ch, op->uid, &rn))
+		return in->c.again && op->payload.kind == ZP_KIND_MESSAGE
+		    ? in->c.again(in->c.arg, op)
+		    : ZP_OK;
 	err = zp_parts_add(ch->parts, op);
 	if (err == ZP_ERR_FORMAT) {
 		complain(in, op->uid, err, NULL);
@@ -611,6 +667,70 @@ zp_inbox_record(struct zp_inbox *in, const struct zp_record *rec,
 	in->noise++;
 	in->ours_unopened += mine;
 	return ZP_OK;
+}
+
+enum zp_err
+zp_inbox_opened(
+    struct zp_inbox *in, const struct zp_opened *opened, const uint8_t *conv)
+{
+	struct channel *ch = &in->channels[0];
+
+	if (conv != NULL) {
+		memcpy(ch->conv[opened->slot], conv, ZP_CONV_ID_LEN);
+		ch->has_conv[opened->slot] = true;
+	}
+	in->opened++;
+	return take(in, ch, opened);
+}
+
+enum zp_err
+zp_inbox_skip(struct zp_inbox *in, const struct zp_opened *opened)
+{
+	struct zp_replay_name rn = name_of(opened);
+
+	if (zp_replay_check(in->channels[0].replay, &rn) != ZP_REPLAY_NEW)
+		return ZP_OK;
+	return zp_replay_mark(in->channels[0].replay, &rn, in->ticks);
+}
+
+bool
+zp_inbox_conv(const struct zp_inbox *in, unsigned slot,
+    uint8_t conv[static ZP_CONV_ID_LEN])
+{
+	const struct channel *ch = &in->channels[0];
+
+	if (ch->has_conv[slot])
+		memcpy(conv, ch->conv[slot], ZP_CONV_ID_LEN);
+	return ch->has_conv[slot];
+}
+
+enum zp_err
+zp_inbox_show(struct zp_inbox *in, const struct zp_body *body,
+    const uint8_t *data, size_t len, enum zp_trust trust, const uint8_t *conv)
+{
+	struct channel *ch = &in->channels[0];
+	struct zp_piece piece = {.body = body,
+	    .data = data,
+	    .len = len,
+	    .begins = true,
+	    .ends = true};
+
+	memcpy(ch->conv[body->slot], conv, ZP_CONV_ID_LEN);
+	return show_piece(in, ch, &piece, trust);
+}
+
+void
+zp_inbox_announce(struct zp_inbox *in, const uint8_t p[static ZP_PSEUDONYM_LEN],
+    const uint8_t sid[static ZP_SID_LEN], uint64_t notes)
+{
+	zp_replay_announce(
+	    in->channels[0].replay, p, sid, ZP_KIND_NOTE, notes, in->ticks);
+}
+
+struct zp_known *
+zp_inbox_known(struct zp_inbox *in)
+{
+	return in->known;
 }
 
 uint64_t

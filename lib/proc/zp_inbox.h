@@ -6,6 +6,7 @@
 
 #include "base/zp_err.h"
 #include "base/zp_io.h"
+#include "crypt/zp_conv.h"
 #include "crypt/zp_open.h"
 #include "proto/zp_parts.h"
 #include "proto/zp_replay.h"
@@ -32,6 +33,19 @@ struct zp_inbox_config {
 	bool trust_new; /* pin identities seen first */
 	bool strict, all, verbose;
 	uint64_t max_age; /* ms; 0: any */
+
+	/* ---- for zpinc-pipe; NULL elsewhere ---- */
+
+	const char *note_format; /* of notes, if it is another; checked */
+	/* Takes whole messages instead of showing them; later, in their turn,
+	   zp_inbox_show() does.  And a message that was shown before. */
+	enum zp_err (*take)(
+	    void *arg, const struct zp_piece *piece, enum zp_trust trust);
+	enum zp_err (*again)(void *arg, const struct zp_opened *opened);
+	/* A gap was told; before: ms since 1970, or 0. */
+	void (*gap)(void *arg, const char *uid, enum zp_kind kind,
+	    uint64_t missing, uint64_t before);
+	void *arg;
 };
 
 /* The caller frees *in.  Says what is wrong. */
@@ -47,6 +61,40 @@ zp_inbox_trust_path(const struct zp_inbox *in);
 /* Opens records with this key, too; kf is borrowed.  At most 64 keys. */
 ZP_CHECKED enum zp_err
 zp_inbox_key(struct zp_inbox *in, const struct zp_keyfile *kf);
+
+/*
+ * A channel whose records are opened elsewhere; key is borrowed.  Then its
+ * records, one after the other: conv is the conversation's id, or NULL with
+ * notes.
+ */
+ZP_CHECKED enum zp_err
+zp_inbox_channel(struct zp_inbox *in, const struct zp_key *key);
+ZP_CHECKED enum zp_err
+zp_inbox_opened(
+    struct zp_inbox *in, const struct zp_opened *opened, const uint8_t *conv);
+
+/* The same, but it is not shown: it is our own. */
+ZP_CHECKED enum zp_err
+zp_inbox_skip(struct zp_inbox *in, const struct zp_opened *opened);
+
+/* Under which conversation that slot's records came last; false: none. */
+bool
+zp_inbox_conv(const struct zp_inbox *in, unsigned slot,
+    uint8_t conv[static ZP_CONV_ID_LEN]);
+
+/* Shows a message that was taken, and remembers it. */
+ZP_CHECKED enum zp_err
+zp_inbox_show(struct zp_inbox *in, const struct zp_body *body,
+    const uint8_t *data, size_t len, enum zp_trust trust, const uint8_t *conv);
+
+/* A session said that it sent so many notes. */
+void
+zp_inbox_announce(struct zp_inbox *in, const uint8_t p[static ZP_PSEUDONYM_LEN],
+    const uint8_t sid[static ZP_SID_LEN], uint64_t notes);
+
+/* The known identities in use; valid as long as the inbox is. */
+struct zp_known *
+zp_inbox_known(struct zp_inbox *in);
 
 /* exits 1 at the end if nothing from uid is younger than age ms. */
 ZP_CHECKED enum zp_err

@@ -24,6 +24,18 @@
 /* A command that publishes gets so long to do it after its input ended. */
 #define PUBLISH_WITHIN 2000
 
+/* Pauses before one is started again (ms); who ran for so long was good. */
+#define PAUSE_FIRST 200
+#define PAUSE_MOST 30000
+#define PAUSE_GOOD 5000
+
+/* When a process is to be started again. */
+struct again {
+	uint64_t at; /* ticks; 0: it runs, or never */
+	uint64_t began;
+	unsigned pause; /* the last one, ms */
+};
+
 /* Pipes of one relay: [0] is read, [1] written. */
 struct pipes {
 	int up[2]; /* from its transport to the child */
@@ -37,6 +49,8 @@ struct relays {
 	struct zp_child keyed;
 	/* Of a URL the transport is first; of commands sub, then pub. */
 	struct zp_child child[2 * ZP_RELAYS_MAX];
+	struct again again[2 * ZP_RELAYS_MAX];
+	char down[ZP_RELAYS_MAX][ZP_CHILD_HOW]; /* to be told to the child */
 	char topics[TOPICS_LEN + 1];
 	sigset_t wake; /* signals that end a wait */
 };
@@ -203,24 +217,36 @@ start_url(struct relays *r, size_t i)
 	return zp_child_start(&r->child[2 * i], &plan);
 }
 
+/* The one that subscribes, or the one that publishes. */
 static enum zp_err
-start_commands(struct relays *r, size_t i)
+start_command(struct relays *r, size_t i, bool publishes)
 {
 	const struct zp_relay *relay = &r->c->relay[i];
-	struct zp_child_plan plan = {.command = relay->sub,
-	    .in = ZP_CHILD_NULL,
-	    .out = r->pipes[i].up[1],
+	const struct zp_child_plan plan = {
+	    .command = publishes ? relay->pub : relay->sub,
+	    .in = publishes ? r->pipes[i].down[0] : ZP_CHILD_NULL,
+	    .out = publishes ? ZP_CHILD_NULL : r->pipes[i].up[1],
 	    .err = ZP_CHILD_PIPE,
 	    .topic = r->topics,
 	    .live = r->topics + ZP_TOPIC_LEN + 1};
-	enum zp_err err = zp_child_start(&r->child[2 * i], &plan);
 
-	if (err)
-		return err;
-	plan.command = relay->pub;
-	plan.in = r->pipes[i].down[0];
-	plan.out = ZP_CHILD_NULL;
-	return zp_child_start(&r->child[2 * i + 1], &plan);
+	return zp_child_start(&r->child[2 * i + publishes], &plan);
+}
+
+/* Child j: of a URL there is only the even one. */
+static enum zp_err
+start_child(struct relays *r, size_t j)
+{
+	const bool url = r->c->relay[j / 2].url != NULL;
+	enum zp_err err = ZP_OK;
+
+	r->again[j].at = 0;
+	r->again[j].began = zp_load_ticks();
+	if (!url)
+		err = start_command(r, j / 2, j % 2 == 1);
+	else if (j % 2 == 0)
+		err = start_url(r, j / 2);
+	return err;
 }
 
 static enum zp_err
@@ -230,15 +256,89 @@ start_relays(struct relays *r)
 	enum zp_err err = ZP_OK;
 
 	for (size_t i = 0; i < r->c->n && !err; i++) {
-		const bool url = r->c->relay[i].url != NULL;
-		err = url ? start_url(r, i) : start_commands(r, i);
+		err = start_child(r, 2 * i);
+		if (!err)
+			err = start_child(r, 2 * i + 1);
 		if (err && err != ZP_ERR_NOT_FOUND)
 			zp_say(r->c->tool, "%s: %s", r->c->relay[i].name,
 			    zp_say_err(buf, err));
-		shut(&r->pipes[i].up[1]);
-		shut(&r->pipes[i].down[0]);
+		if (!r->c->restart) {
+			shut(&r->pipes[i].up[1]);
+			shut(&r->pipes[i].down[0]);
+		}
 	}
 	return err;
+}
+
+/* ---- starting again ------------------------------------------------------ */
+
+static void
+plan_again(struct relays *r, size_t j, int status)
+{
+	struct again *a = &r->again[j];
+	const uint64_t now = zp_load_ticks();
+
+	zp_child_how(r->down[j / 2], status);
+	/* Arguments that make no sense will not make more later. */
+	if (WIFEXITED(status) && WEXITSTATUS(status) == ZP_EXIT_USAGE)
+		return;
+	if (now - a->began >= PAUSE_GOOD)
+		a->pause = 0;
+	a->pause = a->pause == 0	? PAUSE_FIRST
+	    : a->pause < PAUSE_MOST / 2 ? 2 * a->pause
+					: PAUSE_MOST;
+	a->at = now + a->pause;
+}
+
+/*
+ * The keyed child hears by the relay's own pipe that the relay is down, in
+ * its turn; a full pipe (of a transport that flooded it) is not waited for.
+ */
+static void
+tell_down(struct relays *r, size_t i)
+{
+	struct pollfd p = {.fd = r->pipes[i].up[1], .events = POLLOUT};
+	char line[ZP_CHILD_HOW + 16];
+
+	if (r->down[i][0] == '\0' || poll(&p, 1, 0) <= 0)
+		return;
+	int n = snprintf(line, sizeof(line), "\n#down %s\n", r->down[i]);
+	if (n > 0)
+		(void)!write(p.fd, line, (size_t)n);
+	r->down[i][0] = '\0';
+}
+
+static void
+start_again(struct relays *r)
+{
+	char buf[ZP_SAY_NAME];
+	const uint64_t now = zp_load_ticks();
+
+	for (size_t j = 0; j < 2 * r->c->n; j++) {
+		struct again *a = &r->again[j];
+		tell_down(r, j / 2);
+		if (a->at == 0 || now < a->at)
+			continue;
+		enum zp_err err = start_child(r, j);
+		if (!err)
+			continue;
+		zp_say(r->c->tool, "%s: %s", r->c->relay[j / 2].name,
+		    zp_say_err(buf, err));
+		a->at = now + PAUSE_MOST;
+	}
+}
+
+/* ms until the next one is due, at most a second. */
+static uint64_t
+until_again(const struct relays *r)
+{
+	const uint64_t now = zp_load_ticks();
+	uint64_t ms = 1000;
+
+	for (size_t j = 0; j < 2 * r->c->n; j++)
+		if (r->again[j].at != 0 && r->again[j].at < now + ms)
+			ms = r->again[j].at > now ? r->again[j].at - now : 0;
+	return ms;
 }
 
 /* ---- the loop ------------------------------------------------------------ */
@@ -296,7 +396,9 @@ look_after(struct relays *r)
 		while (readable(c->err))
 			zp_child_tell(c, r->c->tool);
 		zp_child_close(c);
-		if (status != 0)
+		if (r->c->restart)
+			plan_again(r, i, status);
+		else if (status != 0)
 			zp_say(r->c->tool, "%s: %s", r->c->relay[i / 2].name,
 			    zp_child_how(how, status));
 	}
@@ -309,7 +411,9 @@ look_after(struct relays *r)
 static bool
 wait_for(struct relays *r)
 {
-	const struct timespec second = {1, 0};
+	const uint64_t ms = until_again(r);
+	const struct timespec t = {
+	    (time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
 	struct pollfd fds[2 * ZP_RELAYS_MAX + 1];
 	size_t n = 0;
 
@@ -317,7 +421,7 @@ wait_for(struct relays *r)
 	for (size_t i = 0; i < 2 * r->c->n; i++)
 		fds[n++] =
 		    (struct pollfd){.fd = r->child[i].err, .events = POLLIN};
-	return ppoll(fds, (nfds_t)n, &second, &r->wake) >= 0 || errno != EINTR;
+	return ppoll(fds, (nfds_t)n, &t, &r->wake) >= 0 || errno != EINTR;
 }
 
 /*
@@ -360,6 +464,8 @@ attend(struct relays *r)
 				return err;
 		}
 		look_after(r);
+		if (r->c->restart && started)
+			start_again(r);
 		if (!wait_for(r))
 			kill(r->keyed.pid, SIGTERM);
 	}

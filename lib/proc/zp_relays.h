@@ -38,6 +38,9 @@ struct zp_relays_config {
 	/* Files and folders that no transport may open, NULL behind. */
 	const char *const *hide;
 	bool must; /* fail where a transport cannot be confined */
+	/* Start what ended again, after a pause, on the same pipes; the child
+	   reads `#down REASON` from its relay meanwhile. */
+	bool restart;
 	/* Runs in the keyed child; its exit status. */
 	int (*body)(void *arg, struct zp_relays_child *child);
 	void *arg;

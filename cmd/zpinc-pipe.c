@@ -1,0 +1,439 @@
+/*
+ * zpinc-pipe: lines in are messages out, messages in are lines out, over any
+ * relays.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "crypt/zp_secret.h"
+#include "net/zp_url.h"
+#include "proc/zp_confine.h"
+#include "proc/zp_hide.h"
+#include "proc/zp_live.h"
+#include "proc/zp_load.h"
+#include "proc/zp_opt.h"
+#include "proc/zp_relays.h"
+#include "proto/zp_format.h"
+#include "store/zp_path.h"
+
+#define TOOL "zpinc-pipe"
+#define USAGE                                                               \
+	"zpinc-pipe -k KEY [-u UID] [-i IDENTITY] [-m UID,UID,...]\n"       \
+	"                  [-F FORMAT | --json] [--echo] [--listen]\n"      \
+	"                  [--notes | --require-fs | --fallback] [--rekey " \
+	"T]\n"                                                              \
+	"                  [--state DIR] [--max-record N] [--no-time]\n"    \
+	"                  [--trust FILE] [--trust-new HOW] [--confine] "   \
+	"[-v]\n"                                                            \
+	"                  URL... | --sub COMMAND --pub COMMAND"
+#define MEMBERS_MOST 1024
+
+enum {
+	KEY = 1,
+	UID,
+	IDENTITY,
+	MEMBERS,
+	FORMAT,
+	JSON,
+	ECHO,
+	LISTEN,
+	NOTES,
+	REQUIRE_FS,
+	FALLBACK,
+	REKEY,
+	STATE,
+	MAX_RECORD,
+	NO_TIME,
+	TRUST,
+	TRUST_NEW,
+	SUB,
+	PUB,
+	CONFINE,
+	VERBOSE
+};
+
+static const struct zp_opt options[] = {
+    {KEY, 'k', "key", "KEY", "the channel's key"},
+    {UID, 'u', "uid", "UID", "who we are (or $ZPINC_UID, user@host)"},
+    {IDENTITY, 'i', "identity", "IDENTITY", "sign with it"},
+    {MEMBERS, 'm', "members", "UID,...", "nobody else in a conversation"},
+    {FORMAT, 'F', "format", "FORMAT", "%m body, %u sender, %k kind, ..."},
+    {JSON, 'j', "json", NULL, "bodies and events, one object a line"},
+    {ECHO, '\0', "echo", NULL, "show what we said, too"},
+    {LISTEN, '\0', "listen", NULL, "stay when the input ends"},
+    {NOTES, '\0', "notes", NULL, "send notes always"},
+    {REQUIRE_FS, '\0', "require-fs", NULL, "send messages only, never notes"},
+    {FALLBACK, '\0', "fallback", NULL, "notes again after a conversation"},
+    {REKEY, '\0', "rekey", "TIME", "a new key so often (1h)"},
+    {STATE, '\0', "state", "DIR", "keep unsent notes and what was shown"},
+    {MAX_RECORD, '\0', "max-record", "N", "characters a record (4095)"},
+    {NO_TIME, '\0', "no-time", NULL, "do not tell when"},
+    {TRUST, '\0', "trust", "FILE", "known identities (else the user's)"},
+    {TRUST_NEW, '\0', "trust-new", "HOW", "first-use or never"},
+    {SUB, '\0', "sub", "COMMAND", "prints what comes from the relay"},
+    {PUB, '\0', "pub", "COMMAND", "publishes the lines of its input"},
+    {CONFINE, '\0', "confine", NULL, "fail where we cannot be confined"},
+    {VERBOSE, 'v', "verbose", NULL, "tell more"},
+};
+
+struct tool {
+	/* as asked for */
+	const char *argv0, *key, *uid, *identity, *sub, *pub;
+	char *members[MEMBERS_MOST];
+	size_t n_members;
+	uint64_t max_record;
+	struct zp_live_config live;
+	/* relays */
+	struct zp_url *url[ZP_RELAYS_MAX];
+	struct zp_relay relay[ZP_RELAYS_MAX];
+	size_t n_relays;
+	struct zp_hide hide;
+	/* the keyed process */
+	struct zp_keyfile *kf;
+	struct zp_identity *id;
+	char name[ZP_NAME_MAX + 1];
+};
+
+/* Says what went wrong in general and passes the error on. */
+static enum zp_err
+fail(const char *subject, enum zp_err err)
+{
+	char buf[ZP_SAY_NAME], name[ZP_SAY_NAME];
+
+	zp_say(
+	    TOOL, "%s: %s", zp_say_name(name, subject), zp_say_err(buf, err));
+	return err;
+}
+
+/* ---- options ------------------------------------------------------------- */
+
+static bool
+complain(const char *what)
+{
+	zp_say(TOOL, "%s", what);
+	return false;
+}
+
+static bool
+take_members(struct tool *t, const char *list)
+{
+	char name[ZP_SAY_NAME];
+
+	t->live.allowed = (const char *const *)t->members;
+	while (*list != '\0') {
+		size_t n = strcspn(list, ",");
+		char *uid = strndup(list, n);
+		if (uid == NULL || t->n_members == MEMBERS_MOST) {
+			free(uid);
+			return complain("-m: too many members");
+		}
+		if (!zp_text_is_name(uid, n)) {
+			zp_say(TOOL, "-m: %s: %s", zp_say_name(name, uid),
+			    zp_err_text(ZP_ERR_NAME));
+			free(uid);
+			return false;
+		}
+		t->members[t->n_members++] = uid;
+		list += n + (list[n] == ',');
+	}
+	t->live.allowed_count = t->n_members;
+	return t->n_members > 0 || complain("-m: with whom?");
+}
+
+static bool
+take_format(struct tool *t, const char *arg)
+{
+	t->live.format = arg;
+	if (zp_format_check(arg) == ZP_OK)
+		return true;
+	return complain("-F: %m %M %u %t %k %s %c %r %i %n %% \\n \\t \\\\ "
+			"are what a format knows");
+}
+
+static bool
+take_notes(struct tool *t, enum zp_live_notes notes)
+{
+	if (t->live.notes != ZP_LIVE_ALONE && t->live.notes != notes)
+		return complain(
+		    "--notes, --require-fs and --fallback exclude one another");
+	t->live.notes = notes;
+	return true;
+}
+
+static bool
+take_trust_new(struct tool *t, const char *arg)
+{
+	t->live.trust_new = strcmp(arg, "first-use") == 0;
+	return t->live.trust_new || strcmp(arg, "never") == 0 ||
+	    complain("--trust-new: first-use or never");
+}
+
+static bool
+take_rekey(struct tool *t, const char *arg)
+{
+	if (zp_opt_duration(arg, &t->live.rekey) == ZP_OK &&
+	    t->live.rekey >= 10000)
+		return true;
+	return complain("--rekey: a time, at least 10s");
+}
+
+static bool
+take_max_record(struct tool *t, const char *arg)
+{
+	if (zp_opt_number(
+		arg, ZP_RECORD_LEAST, ZP_RECORD_MAX, &t->max_record) == ZP_OK)
+		return true;
+	return complain("--max-record: 1024 to 1048576");
+}
+
+/* Options that are just kept. */
+static bool
+take_word(struct tool *t, int id, const char *arg)
+{
+	const char **to = id == KEY ? &t->key
+	    : id == UID		    ? &t->uid
+	    : id == IDENTITY	    ? &t->identity
+	    : id == STATE	    ? &t->live.state
+	    : id == TRUST	    ? &t->live.trust_path
+	    : id == SUB		    ? &t->sub
+				    : &t->pub;
+	bool *flag = id == JSON ? &t->live.json
+	    : id == ECHO	? &t->live.echo
+	    : id == LISTEN	? &t->live.listen
+	    : id == NO_TIME	? &t->live.no_time
+	    : id == CONFINE	? &t->live.confine
+				: &t->live.verbose;
+
+	if (arg != NULL)
+		*to = arg;
+	else
+		*flag = true;
+	return true;
+}
+
+/* One option; false if it makes no sense, which has been said. */
+static bool
+take_option(struct tool *t, int id, const char *arg)
+{
+	switch (id) {
+	case MEMBERS:
+		return take_members(t, arg);
+	case FORMAT:
+		return take_format(t, arg);
+	case NOTES:
+		return take_notes(t, ZP_LIVE_ALWAYS);
+	case REQUIRE_FS:
+		return take_notes(t, ZP_LIVE_NEVER);
+	case FALLBACK:
+		return take_notes(t, ZP_LIVE_FALLBACK);
+	case REKEY:
+		return take_rekey(t, arg);
+	case MAX_RECORD:
+		return take_max_record(t, arg);
+	case TRUST_NEW:
+		return take_trust_new(t, arg);
+	default:
+		return take_word(t, id, arg);
+	}
+}
+
+/* ---- relays -------------------------------------------------------------- */
+
+/* A URL, wherever it comes from; false if there is none, which is said. */
+static bool
+take_url(struct tool *t, const char *arg)
+{
+	struct zp_url **url = &t->url[t->n_relays];
+	char *text;
+
+	if (t->n_relays == ZP_RELAYS_MAX)
+		return complain("too many URLs");
+	enum zp_err err = zp_url_find(&text, arg, getenv("ZPINC_URL"));
+	if (err == ZP_ERR_USAGE) {
+		zp_say(TOOL,
+		    "a URL with a password is not taken from the "
+		    "command line, where others see it");
+		zp_hint("put it into a file of your own and give @FILE, or "
+			"into $ZPINC_URL and give -");
+		return false;
+	}
+	if (err) {
+		fail(arg, err);
+		return false;
+	}
+	err = zp_url_parse(url, text);
+	zp_url_wipe(text);
+	if (err) /* it may hold a password, so it is not repeated */
+		return complain("the URL is malformed");
+	const bool file = strcmp((*url)->scheme, "file") == 0;
+	t->relay[t->n_relays++] = (struct zp_relay){.url = (*url)->text,
+	    .scheme = (*url)->scheme,
+	    .name = (*url)->safe,
+	    .path = file ? (*url)->path : NULL};
+	return true;
+}
+
+static bool
+take_relays(struct tool *t, const struct zp_opts *o)
+{
+	const int n = zp_opt_operands(o);
+	const char *env = getenv("ZPINC_URL");
+
+	if ((t->sub != NULL) != (t->pub != NULL))
+		return complain("--sub and --pub go together");
+	if (t->sub != NULL) {
+		t->relay[t->n_relays++] = (struct zp_relay){
+		    .sub = t->sub, .pub = t->pub, .name = "--sub, --pub"};
+		return n == 0 || complain("either URLs or --sub and --pub");
+	}
+	for (int i = 0; i < n; i++)
+		if (!take_url(t, zp_opt_operand(o, i)))
+			return false;
+	if (n == 0 && env != NULL && *env != '\0')
+		return take_url(t, "-");
+	if (n > 0)
+		return true;
+	zp_say(TOOL, "over which relay? (URL, $ZPINC_URL or --sub and --pub)");
+	zp_hint("file:DIR needs no server");
+	return false;
+}
+
+/* Returns what zp_opt_next() ended with. */
+static int
+parse(struct tool *t, int argc, char **argv)
+{
+	struct zp_opts o;
+	const char *arg;
+	int id;
+
+	zp_opt_init(
+	    &o, TOOL, argc, argv, options, sizeof(options) / sizeof(*options));
+	while ((id = zp_opt_next(&o, USAGE, &arg)) >= 0)
+		if (!take_option(t, id, arg))
+			return ZP_OPT_BAD;
+	if (id != ZP_OPT_END)
+		return id;
+	if (t->live.json && t->live.format != NULL)
+		return complain("-F and --json exclude one another")
+		    ? id
+		    : ZP_OPT_BAD;
+	return take_relays(t, &o) ? id : ZP_OPT_BAD;
+}
+
+/* ---- the keyed process --------------------------------------------------- */
+
+static enum zp_err
+load(struct tool *t)
+{
+	if (zp_secret_init() != ZP_OK)
+		return fail("libsodium", ZP_ERR_IO);
+	enum zp_err err = zp_load_key(TOOL, t->key, &t->kf);
+	if (!err && t->kf->key == NULL) {
+		zp_say(TOOL, "%s: a conversation's key; a channel's is needed",
+		    t->key);
+		err = ZP_ERR_KEY;
+	}
+	if (!err)
+		err = zp_load_identity(TOOL, t->identity, &t->id);
+	return err ? err : zp_load_uid(TOOL, t->uid, t->name);
+}
+
+static int
+keyed(void *arg, struct zp_relays_child *child)
+{
+	struct tool *t = arg;
+	struct zp_live_relay relay[ZP_RELAYS_MAX];
+	enum zp_err err;
+
+	/* Of URLs it needs the names alone. */
+	for (size_t i = 0; i < t->n_relays; i++)
+		if (t->url[i] != NULL)
+			zp_secret_wipe(
+			    t->url[i]->text, strlen(t->url[i]->text));
+	err = load(t);
+	if (!err)
+		err = zp_relays_begin(child, zp_key_topic(t->kf->key, false),
+		    zp_key_topic(t->kf->key, true));
+	if (err)
+		return (int)zp_err_status(err);
+	for (size_t i = 0; i < child->n; i++)
+		relay[i] = (struct zp_live_relay){.in = child->in[i],
+		    .out = child->out[i],
+		    .name = t->relay[i].name,
+		    .tells = t->relay[i].url != NULL};
+	t->live.tool = TOOL;
+	t->live.key = t->kf->key;
+	t->live.uid = t->name;
+	t->live.id = t->id;
+	t->live.max_record = (size_t)t->max_record;
+	t->live.relays = relay;
+	t->live.n = child->n;
+	enum zp_exit status = zp_live_run(&t->live);
+	zp_identity_free(t->id);
+	zp_keyfile_free(t->kf);
+	return (int)status;
+}
+
+/* ---- the parent ---------------------------------------------------------- */
+
+/* Files that no transport may open. */
+static enum zp_err
+hide_all(struct tool *t)
+{
+	char path[ZP_PATH_MAX];
+	enum zp_err err = zp_hide_init(&t->hide, t->live.trust_path);
+
+	/* What is not found is an error of the child's, which says so. */
+	if (!err && t->key != NULL &&
+	    zp_path_find(path, ZP_PATH_KEY, t->key) == ZP_OK)
+		err = zp_hide_add(&t->hide, path);
+	if (!err && t->identity != NULL &&
+	    zp_path_find(path, ZP_PATH_IDENTITY, t->identity) == ZP_OK)
+		err = zp_hide_add(&t->hide, path);
+	if (t->live.state != NULL)
+		(void)mkdir(t->live.state, 0700);
+	return err ? err : zp_hide_add(&t->hide, t->live.state);
+}
+
+static int
+run(struct tool *t)
+{
+	struct zp_relays_config config = {.tool = TOOL,
+	    .argv0 = t->argv0,
+	    .relay = t->relay,
+	    .n = t->n_relays,
+	    .must = t->live.confine,
+	    .restart = true,
+	    .body = keyed,
+	    .arg = t};
+
+	if (hide_all(t) != ZP_OK)
+		return (int)zp_err_status(fail("starting", ZP_ERR_MEMORY));
+	config.hide = zp_hide_list(&t->hide);
+	return zp_relays_run(&config);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct tool t = {.argv0 = argv[0],
+	    .max_record = ZP_RECORD_DEFAULT,
+	    .live = {.trust_new = true}};
+	int status, id = parse(&t, argc, argv);
+
+	if (id != ZP_OPT_END)
+		return id == ZP_OPT_HELP ? ZP_EXIT_OK : ZP_EXIT_USAGE;
+	if (zp_load_stdio(TOOL) != ZP_OK)
+		return ZP_EXIT_IO;
+	if (zp_confine_early() != ZP_OK)
+		return (int)zp_err_status(fail("confining", ZP_ERR_CONFINE));
+	status = run(&t);
+	zp_hide_free(&t.hide);
+	for (size_t i = 0; i < t.n_relays; i++)
+		zp_url_free(t.url[i]);
+	for (size_t i = 0; i < t.n_members; i++)
+		free(t.members[i]);
+	return status;
+}

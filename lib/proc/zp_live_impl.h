@@ -1,0 +1,217 @@
+#ifndef ZP_LIVE_IMPL_H
+#define ZP_LIVE_IMPL_H
+
+#include <poll.h>
+#include <signal.h>
+
+#include "base/zp_io.h"
+#include "proc/zp_inbox.h"
+#include "proc/zp_live.h"
+#include "proc/zp_opt.h"
+#include "proc/zp_presence.h"
+#include "proc/zp_status.h"
+#include "proto/zp_order.h"
+#include "proto/zp_outbox.h"
+#include "store/zp_outstore.h"
+#include "store/zp_path.h"
+#include "wire/zp_reader.h"
+
+/*
+ * What a running pipe is made of, for the files that make it up.
+ *
+ *	zp_live		start, the loop, the end
+ *	zp_live_in	what comes from relays
+ *	zp_live_out	what goes to relays, and when
+ *	zp_live_tell	what is said of it, as text and as JSON
+ */
+
+#define ZP_LIVE_RELAYS ZP_OUTBOX_RELAYS
+/* What a relay is given at a time. */
+#define ZP_LIVE_BURST 16384
+/* A hello of 64 members fits into a record of 4,095 characters. */
+#define ZP_LIVE_HELLO 4096
+#define ZP_NEVER_MS UINT64_MAX
+
+struct zp_live_link {
+	const struct zp_live_relay *r;
+	struct zp_reader reader;
+	struct zp_status status;
+	bool hears, speaks; /* its pipes are open */
+	bool up, live, told; /* told: it says #-lines */
+	bool was_up;
+	uint64_t since; /* when it last began */
+	uint64_t spoken; /* number of the last hello that it took */
+	char down[ZP_SAY_NAME]; /* why, as told last */
+	struct zp_out burst; /* gathered for it */
+	size_t at; /* of it, not written yet */
+	uint64_t noise;
+};
+
+/* What lines become just now. */
+enum zp_live_mode { ZP_LIVE_WAIT, ZP_LIVE_NOTE, ZP_LIVE_MESSAGE };
+
+/* Where the end has come to. */
+enum zp_live_end {
+	ZP_LIVE_RUNNING,
+	ZP_LIVE_SENDING, /* standard input ended: what is left goes out */
+	ZP_LIVE_LEAVING, /* the last hello goes out */
+	ZP_LIVE_OVER,
+};
+
+struct zp_live {
+	const struct zp_live_config *c;
+	struct zp_presence_now now;
+	struct zp_presence *presence;
+	struct zp_inbox *inbox;
+	struct zp_order *order;
+	struct zp_outbox *outbox;
+	struct zp_outstore *store; /* NULL without a state */
+	struct zp_live_link *link; /* c->n of them */
+	uint8_t p[ZP_PSEUDONYM_LEN], sid[ZP_SID_LEN]; /* ourselves */
+	char seen_path[ZP_PATH_MAX]; /* of what was shown */
+	sigset_t wake;
+
+	/* standard input and output */
+	struct zp_in in;
+	bool skipping; /* in a line beyond all limits */
+	uint64_t lines; /* read so far */
+	struct zp_out out; /* gathered; written when it can be taken */
+	size_t out_at;
+	int out_error;
+
+	/* hellos */
+	char hello[ZP_LIVE_HELLO];
+	size_t hello_len;
+	uint64_t hello_number; /* of what is in hello; 0: nothing */
+
+	/* conversations */
+	bool conversed; /* there was one since the start */
+	uint64_t current_since; /* 0: there is none */
+	struct zp_member *members; /* of the last one, ourselves too */
+	size_t n_members;
+
+	/* when lines may be notes */
+	uint64_t live_at; /* relays can be heard since; 0: not yet */
+	enum zp_live_mode mode;
+	bool mode_told;
+	uint64_t waiting_since, wait_told; /* 0: not */
+	char why[ZP_PRESENCE_TEXT]; /* as told last */
+
+	/* receipts */
+	bool unseen; /* something came that no hello of ours says yet */
+	uint64_t receipt_credit, receipt_at;
+
+	/* the end */
+	enum zp_live_end end;
+	bool interrupted;
+	uint64_t end_at; /* when it is given up */
+	uint64_t progress; /* when a line last went out */
+	size_t undelivered; /* bodies */
+	char nobody[ZP_PRESENCE_TEXT]; /* who did not acknowledge */
+	enum zp_exit status;
+	enum zp_err failed; /* from within a callback */
+};
+
+static inline uint64_t
+zp_live_least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* ---- zp_live_in ---- */
+
+/* Reads once from a relay that poll() says can be read. */
+ZP_CHECKED enum zp_err
+zp_live_hear(struct zp_live *l, struct zp_live_link *link);
+
+/* Shows the messages whose turn it is. */
+ZP_CHECKED enum zp_err
+zp_live_show(struct zp_live *l);
+
+/* Tells the machine how far we have everybody, and others soon. */
+ZP_CHECKED enum zp_err
+zp_live_receipts(struct zp_live *l);
+
+/* When a receipt that waits may go; ZP_NEVER_MS. */
+uint64_t
+zp_live_receipts_due(const struct zp_live *l);
+
+/* Callbacks of the inbox and the order. */
+enum zp_err
+zp_live_take(void *arg, const struct zp_piece *piece, enum zp_trust trust);
+enum zp_err
+zp_live_again(void *arg, const struct zp_opened *opened);
+void
+zp_live_gap(void *arg, const struct zp_order_gap *gap);
+void
+zp_live_note_gap(void *arg, const char *uid, enum zp_kind kind,
+    uint64_t missing, uint64_t before);
+
+/* ---- zp_live_out ---- */
+
+/* Which lines of standard input may go, and as what. */
+ZP_CHECKED enum zp_err
+zp_live_send(struct zp_live *l);
+
+/* Reads standard input once. */
+ZP_CHECKED enum zp_err
+zp_live_read(struct zp_live *l);
+
+/* Is more to be read from it? */
+bool
+zp_live_wants_input(const struct zp_live *l);
+
+/* Hellos, messages and notes to a relay, as much as it takes. */
+ZP_CHECKED enum zp_err
+zp_live_speak(struct zp_live *l, struct zp_live_link *link);
+
+/* Fetches the hello that is to go out, if there is one. */
+void
+zp_live_fetch_hello(struct zp_live *l);
+
+/* Is anything still on its way to a relay that can be reached? */
+bool
+zp_live_unsent(const struct zp_live *l);
+
+/* A relay's state may have changed. */
+void
+zp_live_relay_changed(struct zp_live *l, struct zp_live_link *link);
+
+/* When the mode may change by time alone. */
+uint64_t
+zp_live_mode_due(const struct zp_live *l);
+
+/* Of the outbox. */
+void
+zp_live_settled(void *arg, const struct zp_outbox_event *ev);
+
+/* Standard output: what it takes without waiting. */
+void
+zp_live_flush(struct zp_live *l);
+
+/* ---- zp_live_tell ---- */
+
+/* What the presence reports. */
+void
+zp_live_event(void *arg, const struct zp_presence_event *ev);
+
+/* A relay went up, or down with its reason. */
+void
+zp_live_tell_relay(
+    struct zp_live *l, struct zp_live_link *link, const char *reason);
+
+/* Lines wait, and why; lines become notes, or messages. */
+void
+zp_live_tell_wait(struct zp_live *l, const char *why);
+void
+zp_live_tell_mode(struct zp_live *l, enum zp_live_mode mode);
+
+void
+zp_live_tell_settled(struct zp_live *l, const struct zp_outbox_event *ev);
+
+/* Messages or notes of uid that are missing; others: who has them, or "". */
+void
+zp_live_tell_gap(struct zp_live *l, const char *uid, enum zp_kind kind,
+    uint64_t missing, const char *others);
+
+#endif

@@ -1,0 +1,435 @@
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proc/zp_load.h"
+#include "proc/zp_live_impl.h"
+
+/* Lines sealed at a time. */
+#define BATCH 64
+/* Nobody heard for so long: a live member answers within one second. */
+#define ALONE_MS 3000
+/* A transport that says nothing about itself can be heard by then. */
+#define QUIET_MS 2000
+/* With several relays, the slower ones' history is waited for so long. */
+#define OTHERS_MS 10000
+/* Waiting is told after a while, and again when its reason changes. */
+#define TELL_FIRST 1000
+#define TELL_EVERY 5000
+/* A write of so much does not wait after POLLOUT (PIPE_BUF). */
+#define WRITE_MOST 4096
+
+/* ---- relays -------------------------------------------------------------- */
+
+/* Can everybody be heard who is there? */
+static void
+look_at_relays(struct zp_live *l)
+{
+	bool all = true, any = false;
+	uint64_t first = ZP_NEVER_MS;
+
+	for (size_t i = 0; i < l->c->n; i++) {
+		struct zp_live_link *link = &l->link[i];
+		/* One that says nothing is up, and soon heard. */
+		if (!link->told && !link->r->tells && link->hears) {
+			if (!link->up) {
+				link->up = true;
+				zp_live_relay_changed(l, link);
+			}
+			if (!link->live &&
+			    l->now.ticks - link->since >= QUIET_MS) {
+				link->live = true;
+				zp_live_relay_changed(l, link);
+			}
+		}
+		any = any || link->live;
+		bool down = link->told && !link->up;
+		all = all && (link->live || down || !link->hears);
+		first = zp_live_least(first, link->since);
+	}
+	if (!any)
+		l->live_at = 0;
+	else if (l->live_at == 0 && (all || l->now.ticks - first >= OTHERS_MS))
+		l->live_at = l->now.ticks;
+}
+
+void
+zp_live_relay_changed(struct zp_live *l, struct zp_live_link *link)
+{
+	zp_outbox_relay(l->outbox, l->now.ticks, (size_t)(link - l->link),
+	    link->up, link->live);
+}
+
+void
+zp_live_fetch_hello(struct zp_live *l)
+{
+	const char *line;
+	size_t len;
+
+	if (!zp_presence_line(l->presence, &line, &len) || len > ZP_LIVE_HELLO)
+		return;
+	memcpy(l->hello, line, len);
+	l->hello_len = len;
+	l->hello_number++;
+}
+
+/* The latest hello, then bodies. */
+static enum zp_err
+fill_burst(struct zp_live *l, struct zp_live_link *link)
+{
+	const size_t i = (size_t)(link - l->link);
+	const char *line;
+	size_t len;
+	enum zp_err err = ZP_OK;
+
+	link->at = link->burst.len = 0;
+	if (link->spoken != l->hello_number) {
+		err = zp_out_put(&link->burst, l->hello, l->hello_len);
+		link->spoken = l->hello_number;
+	}
+	while (!err && link->up && link->burst.len < ZP_LIVE_BURST &&
+	    zp_outbox_next(l->outbox, l->now.ticks, i, &line, &len))
+		err = zp_out_put(&link->burst, line, len);
+	return err;
+}
+
+enum zp_err
+zp_live_speak(struct zp_live *l, struct zp_live_link *link)
+{
+	char buf[ZP_SAY_NAME];
+
+	while (link->speaks) {
+		if (link->at == link->burst.len) {
+			enum zp_err err = fill_burst(l, link);
+			if (err)
+				return err;
+		}
+		if (link->burst.len == 0)
+			return ZP_OK;
+		ssize_t n = write(link->r->out, link->burst.data + link->at,
+		    link->burst.len - link->at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return ZP_OK;
+		if (n < 0) {
+			zp_live_tell_relay(l, link, zp_say_err(buf, ZP_ERR_IO));
+			link->speaks = false;
+			return ZP_OK;
+		}
+		link->at += (size_t)n;
+	}
+	return ZP_OK;
+}
+
+bool
+zp_live_unsent(const struct zp_live *l)
+{
+	for (size_t i = 0; i < l->c->n; i++) {
+		const struct zp_live_link *link = &l->link[i];
+		if (link->speaks &&
+		    (link->at < link->burst.len ||
+			link->spoken != l->hello_number))
+			return true;
+	}
+	return false;
+}
+
+/* ---- what lines become --------------------------------------------------- */
+
+/* Is it certain enough that nobody else is here? */
+static bool
+is_alone(const struct zp_live *l)
+{
+	struct zp_machine *m = zp_presence_machine(l->presence);
+	uint64_t heard = zp_machine_last_heard(m);
+	uint64_t since = heard > l->live_at ? heard : l->live_at;
+
+	return l->live_at != 0 && zp_machine_phase(m) == ZP_PHASE_ALONE &&
+	    l->now.ticks - since >= ALONE_MS;
+}
+
+static bool
+any_up(const struct zp_live *l)
+{
+	for (size_t i = 0; i < l->c->n; i++)
+		if (l->link[i].up)
+			return true;
+	return false;
+}
+
+static enum zp_live_mode
+mode_of(const struct zp_live *l)
+{
+	const enum zp_live_notes notes = l->c->notes;
+
+	if (notes == ZP_LIVE_ALWAYS)
+		return any_up(l) ? ZP_LIVE_NOTE : ZP_LIVE_WAIT;
+	if (l->current_since != 0)
+		return ZP_LIVE_MESSAGE;
+	if (notes == ZP_LIVE_NEVER ||
+	    (notes == ZP_LIVE_ALONE && l->conversed) || !is_alone(l))
+		return ZP_LIVE_WAIT;
+	return ZP_LIVE_NOTE;
+}
+
+uint64_t
+zp_live_mode_due(const struct zp_live *l)
+{
+	struct zp_machine *m = zp_presence_machine(l->presence);
+	uint64_t heard = zp_machine_last_heard(m), due = ZP_NEVER_MS;
+
+	for (size_t i = 0; i < l->c->n; i++)
+		if (!l->link[i].told && !l->link[i].r->tells &&
+		    !l->link[i].live && l->link[i].hears)
+			due = zp_live_least(due, l->link[i].since + QUIET_MS);
+	if (l->mode != ZP_LIVE_WAIT)
+		return due;
+	if (l->live_at != 0) {
+		uint64_t at =
+		    (heard > l->live_at ? heard : l->live_at) + ALONE_MS;
+		if (at > l->now.ticks)
+			due = zp_live_least(due, at);
+	}
+	if (l->waiting_since != 0)
+		due = zp_live_least(due,
+		    l->wait_told != 0 ? l->wait_told + TELL_EVERY
+				      : l->waiting_since + TELL_FIRST);
+	return due;
+}
+
+/* Why lines wait, in words. */
+static void
+why_waiting(const struct zp_live *l, char to[static ZP_PRESENCE_TEXT])
+{
+	struct zp_machine *m = zp_presence_machine(l->presence);
+	const char *why = NULL;
+
+	if (!any_up(l))
+		why = "no relay can be reached";
+	else if (l->live_at == 0)
+		why = "the relay's history is still coming";
+	else if (l->c->notes == ZP_LIVE_NEVER &&
+	    zp_machine_phase(m) == ZP_PHASE_ALONE &&
+	    zp_machine_last_heard(m) == 0)
+		why = "nobody else is here (--require-fs)";
+	else if (zp_machine_phase(m) == ZP_PHASE_ALONE && l->conversed &&
+	    is_alone(l))
+		why = "nobody else is here any more (--fallback would send "
+		      "notes)";
+	if (why == NULL)
+		zp_presence_why(to, l->presence);
+	else
+		memcpy(to, why, strlen(why) + 1);
+	if (to[0] == '\0')
+		memcpy(to, "a handshake is going on", 24);
+}
+
+static void
+tell_waiting(struct zp_live *l)
+{
+	char why[ZP_PRESENCE_TEXT];
+	const uint64_t now = l->now.ticks;
+
+	if (l->waiting_since == 0)
+		l->waiting_since = now;
+	if (now - l->waiting_since < TELL_FIRST ||
+	    (l->wait_told != 0 && now - l->wait_told < TELL_EVERY))
+		return;
+	l->wait_told = now;
+	why_waiting(l, why);
+	if (strcmp(why, l->why) == 0)
+		return;
+	memcpy(l->why, why, sizeof(l->why));
+	zp_live_tell_wait(l, why);
+}
+
+static void
+set_mode(struct zp_live *l)
+{
+	enum zp_live_mode mode = mode_of(l);
+	bool news = mode != l->mode && mode != ZP_LIVE_WAIT;
+
+	l->mode = mode;
+	if (mode != ZP_LIVE_WAIT) {
+		l->waiting_since = l->wait_told = 0;
+		l->why[0] = '\0';
+	}
+	if (news)
+		zp_live_tell_mode(l, mode);
+}
+
+/* ---- lines --------------------------------------------------------------- */
+
+bool
+zp_live_wants_input(const struct zp_live *l)
+{
+	size_t len = zp_in_len(&l->in);
+
+	if (l->in.eof || l->end != ZP_LIVE_RUNNING)
+		return false;
+	/* Half a line is read on, however long it is; lines that wait not. */
+	return len < ZP_LIVE_WAITING ||
+	    memchr(zp_in_at(&l->in), '\n', len) == NULL;
+}
+
+enum zp_err
+zp_live_read(struct zp_live *l)
+{
+	char buf[ZP_SAY_NAME];
+	enum zp_err err = zp_in_fill(&l->in);
+
+	if (err == ZP_ERR_IO && (errno == EAGAIN || errno == EINTR))
+		return ZP_OK;
+	if (err == ZP_ERR_IO) {
+		zp_say(l->c->tool, "standard input: %s", zp_say_err(buf, err));
+		l->in.eof = true;
+		l->status = ZP_EXIT_IO;
+		return ZP_OK;
+	}
+	return err;
+}
+
+/*
+ * The next line, *len without its newline, of *used bytes; false: none yet.
+ * At the end of file the last needs no newline.
+ */
+static bool
+next_line(struct zp_live *l, const char **line, size_t *len, size_t *used)
+{
+	for (;;) {
+		size_t n = zp_in_len(&l->in);
+		const char *at = zp_in_at(&l->in);
+		const char *nl = memchr(at, '\n', n);
+		size_t end = nl != NULL ? (size_t)(nl - at) : n;
+		if (l->skipping || end > ZP_LIVE_LINE_MAX) {
+			if (!l->skipping)
+				zp_say(l->c->tool,
+				    "line %llu: longer than %d bytes: not "
+				    "sent",
+				    (unsigned long long)++l->lines,
+				    ZP_LIVE_LINE_MAX);
+			l->status = ZP_EXIT_IO;
+			l->skipping = nl == NULL;
+			l->in.start += nl != NULL ? end + 1 : n;
+			if (nl != NULL)
+				continue;
+			return false;
+		}
+		if (nl == NULL && (!l->in.eof || n == 0))
+			return false;
+		*line = at;
+		*len = end;
+		*used = nl != NULL ? end + 1 : end;
+		return true;
+	}
+}
+
+/* On disk before it is on its way. */
+static enum zp_err
+keep_note(struct zp_live *l, uint64_t seq)
+{
+	struct zp_outstore_note note = {.seq = seq, .time = l->now.wall};
+	char buf[ZP_SAY_NAME];
+
+	if (l->store == NULL)
+		return ZP_OK;
+	memcpy(note.sid, l->sid, sizeof(note.sid));
+	if (!zp_outbox_note(l->outbox, l->sid, seq, &note.lines, &note.len))
+		return ZP_OK;
+	enum zp_err err = zp_outstore_add(l->store, &note);
+	if (err)
+		zp_say(l->c->tool, "%s: %s", l->c->state, zp_say_err(buf, err));
+	return err;
+}
+
+static enum zp_err
+send_line(struct zp_live *l, const char *line, size_t len)
+{
+	const enum zp_kind kind =
+	    l->mode == ZP_LIVE_NOTE ? ZP_KIND_NOTE : ZP_KIND_MESSAGE;
+	char buf[ZP_SAY_NAME];
+	uint64_t seq;
+	enum zp_err err = zp_outbox_add(l->outbox, l->now.ticks, kind,
+	    l->c->no_time ? 0 : l->now.wall, ++l->lines, line, len, &seq);
+
+	if (err) {
+		zp_say(l->c->tool, "line %llu: %s",
+		    (unsigned long long)l->lines, zp_say_err(buf, err));
+		return err;
+	}
+	l->progress = l->now.ticks;
+	return kind == ZP_KIND_NOTE ? keep_note(l, seq) : ZP_OK;
+}
+
+enum zp_err
+zp_live_send(struct zp_live *l)
+{
+	const char *line;
+	size_t len, used, n = 0;
+	enum zp_err err = ZP_OK;
+
+	look_at_relays(l);
+	set_mode(l);
+	if (l->end == ZP_LIVE_LEAVING || l->end == ZP_LIVE_OVER)
+		return ZP_OK;
+	if (l->mode == ZP_LIVE_WAIT) {
+		if (next_line(l, &line, &len, &used))
+			tell_waiting(l);
+		return ZP_OK;
+	}
+	zp_outbox_expect(l->outbox, BATCH);
+	while (!err && n++ < BATCH && zp_outbox_room(l->outbox) &&
+	    next_line(l, &line, &len, &used)) {
+		err = send_line(l, line, len);
+		l->in.start += used;
+	}
+	/* No nonce is kept over a wait. */
+	zp_outbox_expect(l->outbox, 0);
+	return err;
+}
+
+void
+zp_live_settled(void *arg, const struct zp_outbox_event *ev)
+{
+	struct zp_live *l = arg;
+	char buf[ZP_SAY_NAME];
+
+	zp_live_tell_settled(l, ev);
+	if (l->store == NULL || ev->what != ZP_KIND_NOTE ||
+	    ev->kind != ZP_OUTBOX_DELIVERED)
+		return;
+	enum zp_err err = zp_outstore_remove(l->store, ev->sid, ev->seq);
+	if (err) {
+		zp_say(l->c->tool, "%s: %s", l->c->state, zp_say_err(buf, err));
+		l->failed = err;
+	}
+}
+
+/* ---- standard output ----------------------------------------------------- */
+
+void
+zp_live_flush(struct zp_live *l)
+{
+	while (l->out_error == 0 && l->out_at < l->out.len) {
+		struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+		size_t n = l->out.len - l->out_at;
+		if (poll(&p, 1, 0) <= 0)
+			break;
+		ssize_t w = write(STDOUT_FILENO, l->out.data + l->out_at,
+		    n < WRITE_MOST ? n : WRITE_MOST);
+		if (w < 0 && errno != EINTR && errno != EAGAIN)
+			l->out_error = errno;
+		if (w > 0)
+			l->out_at += (size_t)w;
+		if (w < 0 && errno == EAGAIN)
+			break;
+	}
+	if (l->out_at == l->out.len) {
+		l->out_at = l->out.len = 0;
+	} else if (l->out_at > l->out.len / 2) {
+		l->out.len -= l->out_at;
+		memmove(l->out.data, l->out.data + l->out_at, l->out.len);
+		l->out_at = 0;
+	}
+}

@@ -1,0 +1,430 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypt/zp_conv.h"
+#include "proc/zp_live_impl.h"
+#include "proto/zp_format.h"
+
+/* ---- JSON ---------------------------------------------------------------- */
+
+/* Gathering needs memory alone; its failure ends the program elsewhere. */
+static void
+put(struct zp_live *l, const char *text)
+{
+	if (zp_out_put(&l->out, text, strlen(text)) != ZP_OK)
+		l->failed = ZP_ERR_MEMORY;
+}
+
+static void
+put_string(struct zp_live *l, const char *text)
+{
+	if (zp_format_json_string(&l->out, text) != ZP_OK)
+		l->failed = ZP_ERR_MEMORY;
+}
+
+/* False unless --json. */
+static bool
+begin(struct zp_live *l, const char *event)
+{
+	if (!l->c->json)
+		return false;
+	put(l, "{\"event\":");
+	put_string(l, event);
+	return true;
+}
+
+static void
+field(struct zp_live *l, const char *name, const char *value)
+{
+	put(l, ",\"");
+	put(l, name);
+	put(l, "\":");
+	put_string(l, value);
+}
+
+static void
+number(struct zp_live *l, const char *name, uint64_t value)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), ",\"%s\":%" PRIu64, name, value);
+	put(l, text);
+}
+
+static void
+end(struct zp_live *l)
+{
+	number(l, "ms", l->now.wall);
+	put(l, "}\n");
+}
+
+static void
+hex(struct zp_live *l, const char *name, const uint8_t *data, size_t n)
+{
+	char text[2 * ZP_SID_LEN + 1];
+
+	field(l, name, zp_format_hex(text, data, n));
+}
+
+static void
+event_of(struct zp_live *l, const char *event, const struct zp_member *m)
+{
+	if (!begin(l, event))
+		return;
+	field(l, "uid", m->uid);
+	hex(l, "sid", m->who.sid, ZP_SID_LEN);
+	end(l);
+}
+
+/* ---- members and conversations ------------------------------------------- */
+
+static bool
+is_in(const struct zp_member *m, const struct zp_member *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (memcmp(list[i].mid, m->mid, sizeof(m->mid)) == 0)
+			return true;
+	return false;
+}
+
+/* Who is in now that was not, and the reverse.  True if anybody. */
+static bool
+tell_changes(struct zp_live *l, const struct zp_member *members, size_t n)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < l->n_members; i++)
+		if (!is_in(&l->members[i], members, n)) {
+			event_of(l, "leave", &l->members[i]);
+			any = true;
+		}
+	for (size_t i = 0; i < n; i++)
+		if (!is_in(&members[i], l->members, l->n_members)) {
+			event_of(l, "join", &members[i]);
+			any = true;
+		}
+	return any;
+}
+
+static void
+keep_members(struct zp_live *l, const struct zp_member *members, size_t n)
+{
+	struct zp_member *kept = NULL;
+
+	if (n > 0) {
+		kept = malloc(n * sizeof(*kept));
+		if (kept == NULL) {
+			l->failed = ZP_ERR_MEMORY;
+			return;
+		}
+		memcpy(kept, members, n * sizeof(*kept));
+	}
+	free(l->members);
+	l->members = kept;
+	l->n_members = n;
+}
+
+static bool
+all_signed(const struct zp_machine_conv *conv)
+{
+	static const uint8_t none[ZP_IDKEY_LEN];
+
+	for (size_t i = 0; i < conv->n; i++)
+		if (memcmp(conv->members[i].who.idkey, none, sizeof(none)) == 0)
+			return false;
+	return true;
+}
+
+static void
+json_conversation(
+    struct zp_live *l, const struct zp_machine_conv *conv, const char *safety)
+{
+	if (!begin(l, "conversation"))
+		return;
+	hex(l, "id", conv->keys->id, ZP_CONV_ID_LEN);
+	put(l, ",\"members\":[");
+	for (size_t i = 0; i < conv->n; i++) {
+		put(l, i > 0 ? "," : "");
+		put_string(l, conv->members[i].uid);
+	}
+	put(l, "]");
+	field(l, "safety", safety);
+	end(l);
+}
+
+static void
+tell_conversation(struct zp_live *l, const struct zp_presence_event *ev)
+{
+	const struct zp_machine_conv *conv = ev->conv;
+	char safety[ZP_CONV_SAFETY_TEXT_LEN + 1], names[ZP_PRESENCE_TEXT];
+	bool changed = tell_changes(l, conv->members, conv->n);
+
+	keep_members(l, conv->members, conv->n);
+	zp_conv_safety_text(conv->keys->safety, safety);
+	json_conversation(l, conv, safety);
+	if (!changed && !l->c->verbose)
+		return;
+	zp_presence_names(names, conv->members, conv->n);
+	zp_say(l->c->tool, "conversation: %s", names);
+	/* Where everybody signs, identities are compared once instead. */
+	if (!all_signed(conv) || l->c->verbose)
+		zp_say(l->c->tool, "safety number: %s", safety);
+}
+
+static void
+tell_end(struct zp_live *l, const struct zp_presence_event *ev)
+{
+	tell_changes(l, NULL, 0);
+	keep_members(l, NULL, 0);
+	if (begin(l, "alone"))
+		end(l);
+	zp_say(l->c->tool, "%s", ev->text);
+}
+
+static void
+tell_refused(struct zp_live *l, const struct zp_presence_event *ev)
+{
+	if (!begin(l, "refused"))
+		return;
+	if (ev->member != NULL)
+		field(l, "uid", ev->member->uid);
+	field(l, "why", ev->text);
+	end(l);
+}
+
+static void
+offline(struct zp_live *l, const struct zp_presence_event *ev, bool said)
+{
+	if (!begin(l, "offline"))
+		return;
+	field(l, "uid", ev->member->uid);
+	hex(l, "sid", ev->member->who.sid, ZP_SID_LEN);
+	put(l, said ? ",\"left\":true" : ",\"left\":false");
+	end(l);
+}
+
+/* What keys and sessions mean for what is sent and shown. */
+static void
+act_on(struct zp_live *l, const struct zp_presence_event *ev)
+{
+	enum zp_err err = ZP_OK;
+
+	if (ev->kind == ZP_PRESENCE_CURRENT) {
+		l->conversed = true;
+		l->current_since = l->now.ticks;
+		err = zp_outbox_current(l->outbox, l->now.ticks, ev->conv);
+	} else if (ev->kind == ZP_PRESENCE_END) {
+		l->current_since = 0;
+		err = zp_outbox_current(l->outbox, l->now.ticks, NULL);
+	} else if (ev->kind == ZP_PRESENCE_KEY_GONE) {
+		zp_order_gone(l->order, l->now.ticks, ev->conv->keys->id);
+		err =
+		    zp_outbox_gone(l->outbox, l->now.ticks, ev->conv->keys->id);
+	} else if (ev->kind == ZP_PRESENCE_LEFT) {
+		zp_outbox_left(l->outbox, l->now.ticks, ev->member->mid);
+	} else if (ev->kind == ZP_PRESENCE_SESSION) {
+		memcpy(l->sid, ev->member->who.sid, sizeof(l->sid));
+		err = zp_outbox_session(l->outbox, l->now.ticks, l->sid);
+	}
+	if (err)
+		l->failed = err;
+}
+
+void
+zp_live_event(void *arg, const struct zp_presence_event *ev)
+{
+	struct zp_live *l = arg;
+
+	switch (ev->kind) {
+	case ZP_PRESENCE_CURRENT:
+		tell_conversation(l, ev);
+		break;
+	case ZP_PRESENCE_END:
+		tell_end(l, ev);
+		break;
+	case ZP_PRESENCE_ONLINE:
+		event_of(l, "online", ev->member);
+		break;
+	case ZP_PRESENCE_OFFLINE:
+	case ZP_PRESENCE_LEFT:
+		offline(l, ev, ev->kind == ZP_PRESENCE_LEFT);
+		break;
+	case ZP_PRESENCE_REFUSED:
+	case ZP_PRESENCE_IMPOSTOR:
+		tell_refused(l, ev);
+		break;
+	case ZP_PRESENCE_KEY:
+	case ZP_PRESENCE_KEY_GONE:
+	case ZP_PRESENCE_FAILED:
+	case ZP_PRESENCE_BLAMED:
+	case ZP_PRESENCE_PINNED:
+	case ZP_PRESENCE_SESSION:
+	case ZP_PRESENCE_LATE:
+	case ZP_PRESENCE_SETTLED:
+		break;
+	}
+	if (ev->text[0] != '\0' && ev->kind != ZP_PRESENCE_CURRENT &&
+	    ev->kind != ZP_PRESENCE_END)
+		zp_say(l->c->tool, "%s", ev->text);
+	act_on(l, ev);
+}
+
+/* ---- relays, waiting, modes ---------------------------------------------- */
+
+void
+zp_live_tell_relay(
+    struct zp_live *l, struct zp_live_link *link, const char *reason)
+{
+	if (begin(l, "relay")) {
+		field(l, "relay", link->r->name);
+		field(l, "state", reason != NULL ? "down" : "up");
+		if (reason != NULL)
+			field(l, "why", reason);
+		end(l);
+	}
+	if (reason != NULL)
+		zp_say(l->c->tool, "%s: down: %s", link->r->name, reason);
+	else
+		zp_say(l->c->tool, "%s: up", link->r->name);
+}
+
+void
+zp_live_tell_wait(struct zp_live *l, const char *why)
+{
+	if (begin(l, "waiting")) {
+		field(l, "why", why);
+		end(l);
+	}
+	zp_say(l->c->tool, "lines wait: %s", why);
+}
+
+void
+zp_live_tell_mode(struct zp_live *l, enum zp_live_mode mode)
+{
+	const bool notes = mode == ZP_LIVE_NOTE;
+
+	if (begin(l, "sending")) {
+		field(l, "as", notes ? "notes" : "messages");
+		end(l);
+	}
+	if (!notes)
+		zp_say(l->c->tool,
+		    "lines are messages now: only the members "
+		    "of the conversation can read them");
+	else if (l->c->notes == ZP_LIVE_ALWAYS)
+		zp_say(l->c->tool,
+		    "lines are notes (--notes): whoever has the "
+		    "key can read them, also later");
+	else
+		zp_say(l->c->tool,
+		    "nobody else is here: lines are notes, which "
+		    "whoever has the key can read, also later");
+}
+
+/* ---- delivery ------------------------------------------------------------ */
+
+/* Names of those who have it, or who lack it; how many. */
+static size_t
+names_of(char to[static ZP_PRESENCE_TEXT], const struct zp_outbox_event *ev,
+    bool have)
+{
+	struct zp_member *m = calloc(ev->n > 0 ? ev->n : 1, sizeof(*m));
+	size_t n = 0;
+
+	to[0] = '\0';
+	if (m == NULL)
+		return 0;
+	for (size_t i = 0; i < ev->n; i++)
+		if ((ev->members[i].seen > ev->seq) == have)
+			m[n++] = ev->members[i].m;
+	zp_presence_names(to, m, n);
+	free(m);
+	return n;
+}
+
+static void
+put_names(struct zp_live *l, const char *name, const struct zp_outbox_event *ev,
+    bool have)
+{
+	const char *comma = "";
+
+	put(l, ",\"");
+	put(l, name);
+	put(l, "\":[");
+	for (size_t i = 0; i < ev->n; i++)
+		if ((ev->members[i].seen > ev->seq) == have) {
+			put(l, comma);
+			put_string(l, ev->members[i].m.uid);
+			comma = ",";
+		}
+	put(l, "]");
+}
+
+void
+zp_live_tell_settled(struct zp_live *l, const struct zp_outbox_event *ev)
+{
+	const bool good = ev->kind == ZP_OUTBOX_DELIVERED;
+	const bool note = ev->what == ZP_KIND_NOTE;
+	char names[ZP_PRESENCE_TEXT];
+
+	if (begin(l, good ? "delivered" : "undelivered")) {
+		field(l, "kind", note ? "note" : "message");
+		hex(l, "sid", ev->sid, ZP_SID_LEN);
+		number(l, "seq", ev->seq);
+		if (ev->tag > 0)
+			number(l, "line", ev->tag);
+		if (!note) {
+			put_names(l, "to", ev, true);
+			put_names(l, "not", ev, false);
+		}
+		end(l);
+	}
+	names_of(names, ev, false);
+	if (good && names[0] == '\0')
+		return;
+	if (!good)
+		l->undelivered++;
+	if (!note)
+		memcpy(l->nobody, names, sizeof(l->nobody));
+	/* What is left at the end is told in one line then. */
+	if (l->end != ZP_LIVE_RUNNING && !good)
+		return;
+	if (note)
+		zp_say(l->c->tool, "line %" PRIu64 ": no relay has shown it",
+		    ev->tag);
+	else
+		zp_say(l->c->tool, "line %" PRIu64 ": not delivered to %s",
+		    ev->tag, names);
+}
+
+void
+zp_live_tell_gap(struct zp_live *l, const char *uid, enum zp_kind kind,
+    uint64_t missing, const char *others)
+{
+	char name[ZP_SAY_NAME];
+	const char *what = kind == ZP_KIND_NOTE ? "note" : "message";
+
+	if (begin(l, "gap")) {
+		field(l, "kind", what);
+		field(l, "uid", uid);
+		number(l, "missing", missing);
+		if (others[0] != '\0')
+			field(l, "held_by", others);
+		end(l);
+	}
+	/* Of notes the inbox has said it. */
+	if (kind == ZP_KIND_NOTE)
+		return;
+	zp_say_name(name, uid);
+	if (others[0] != '\0')
+		zp_say(l->c->tool,
+		    "%" PRIu64 " %s%s of %s %s missing here; %s has them",
+		    missing, what, missing == 1 ? "" : "s", name,
+		    missing == 1 ? "is" : "are", others);
+	else
+		zp_say(l->c->tool, "%" PRIu64 " %s%s of %s %s missing here",
+		    missing, what, missing == 1 ? "" : "s", name,
+		    missing == 1 ? "is" : "are");
+}
