@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "crypt/zp_secret.h"
-#include "net/zp_url.h"
+#include "proc/zp_url.h"
 #include "proc/zp_confine.h"
 #include "proc/zp_hide.h"
 #include "proc/zp_live.h"
