@@ -540,9 +540,17 @@ with_relays(struct tool *t)
 	config.hide = zp_hide_list(&t->hide);
 	int status = zp_relays_run(&config);
 	zp_hide_free(&t->hide);
-	for (size_t i = 0; i < t->n_relays; i++)
-		zp_url_free(t->url[i]);
 	return status;
+}
+
+static int
+run(struct tool *t)
+{
+	if (zp_load_stdio(TOOL) != ZP_OK)
+		return ZP_EXIT_IO;
+	if (zp_confine_early() != ZP_OK)
+		return (int)zp_err_status(fail("confining", ZP_ERR_CONFINE));
+	return t->n_relays > 0 ? with_relays(t) : keyed_status(t, NULL);
 }
 
 int
@@ -551,19 +559,13 @@ main(int argc, char **argv)
 	struct tool t = {.argv0 = argv[0], .timeout = TIMEOUT_MS, .pin = true};
 	int status, id = parse(&t, argc, argv);
 
-	if (id == ZP_OPT_HELP)
-		return ZP_EXIT_OK;
-	if (id == ZP_OPT_BAD)
-		return ZP_EXIT_USAGE;
-	if (zp_load_stdio(TOOL) != ZP_OK)
-		return ZP_EXIT_IO;
-	if (zp_confine_early() != ZP_OK)
-		return (int)zp_err_status(fail("confining", ZP_ERR_CONFINE));
-	if (t.n_relays > 0)
-		status = with_relays(&t);
+	if (id != ZP_OPT_END || t.out == NULL)
+		status = id == ZP_OPT_HELP ? ZP_EXIT_OK : ZP_EXIT_USAGE;
 	else
-		status = keyed_status(&t, NULL);
+		status = run(&t);
 	for (size_t i = 0; i < t.n_members; i++)
 		free(t.members[i]);
+	for (size_t i = 0; i < t.n_relays; i++)
+		zp_url_free(t.url[i]);
 	return status;
 }
