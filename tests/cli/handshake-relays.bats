@@ -137,11 +137,12 @@ teardown() {
 }
 
 @test "signals end it: it leaves, and says what was missing" {
-	zpinc-handshake -k ./ops.key -u alice -n 3 -o ./alice.conv "$RELAY" \
-		2> alice.err 3>&- &
+	zpinc-handshake -v -k ./ops.key -u alice -n 3 -o ./alice.conv \
+		"$RELAY" 2> alice.err 3>&- &
 	alice=$!
-	join bob -v -n 3 -t 3 "$RELAY"
+	join bob -v -n 3 -t 5 "$RELAY"
 	await_line bob.err 'alice is here'
+	await_line alice.err 'bob is here'
 	kill -TERM $alice
 	rc=0
 	wait $alice || rc=$?
