@@ -33,6 +33,7 @@ compose_setup() {
 	unset XDG_CONFIG_HOME XDG_STATE_HOME
 	mkdir -p .config/zpinc srv log/nginx
 	make_key .config/zpinc/ops.key ops
+	export TOPIC
 	TOPIC=$(zpinc-key topic -k ops)
 	GROUPS_BEGUN=
 }
@@ -50,11 +51,18 @@ run_example() {
 	timeout 10 bash -euo pipefail -c "$(example "$@")"
 }
 
-# begin_example PAGE NAME FILE: in the background, stdout to FILE.
-begin_example() {
-	setsid bash -c "$(example "$1" "$2")" >"$3" 2>"$3.err" \
-		</dev/null 3>&- &
+# in_background FILE COMMAND...: with all that it starts, until the test
+# ends; stdout to FILE.
+in_background() {
+	local out=$1
+	shift
+	setsid "$@" >"$out" 2>"$out.err" </dev/null 3>&- &
 	GROUPS_BEGUN="$GROUPS_BEGUN $!"
+}
+
+# begin_example PAGE NAME FILE
+begin_example() {
+	in_background "$3" bash -c "$(example "$1" "$2")"
 }
 
 # wait_until COMMAND...: at most 10 seconds.

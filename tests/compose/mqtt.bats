@@ -64,7 +64,7 @@ subscribed() {
 		mosquitto_pub -h 127.0.0.1 -p "$MOSQUITTO_PORT" -q 1 -l \
 			-t "$(zpinc-key topic -k dev)"
 	wait_until says topics 'dev/bob: 3'
-	! says plain bob
+	run -1 says plain bob
 }
 
 @test "a broker's session brings what came between two runs, once" {
@@ -115,9 +115,8 @@ run_example_status() {
 
 @test "new lines of a log go out as they are written" {
 	# Where nothing tells tail of changes it looks once a second.
-	setsid bash -c "$(example zpinc-seal.1 tail | sed 's/-F/-s 0.1 -F/')" \
-		</dev/null 3>&- &
-	GROUPS_BEGUN=$!
+	in_background out bash -c "$(example zpinc-seal.1 tail |
+		sed 's/-F/-s 0.1 -F/')"
 	mosquitto_sub -h 127.0.0.1 -p "$MOSQUITTO_PORT" -q 1 -t "$TOPIC" \
 		>r 3>&- &
 	sub=$!
@@ -142,9 +141,8 @@ run_example_status() {
 		>r 3>&- &
 	sub=$!
 	wait_until subscribed r
-	setsid bash -c "$(example zpinc-seal.1 journal |
-		sed 's/-u nginx/-t zpinc-test/')" </dev/null 3>&- &
-	GROUPS_BEGUN=$!
+	in_background out bash -c "$(example zpinc-seal.1 journal |
+		sed 's/-u nginx/-t zpinc-test/')"
 	write() {
 		echo from the journal | systemd-cat -t zpinc-test
 		says r '^zp1\.'
@@ -184,7 +182,7 @@ service_command() {
 	run systemd-analyze verify --man=no units/zpinc-df.service \
 		units/zpinc-df.timer units/zpinc-ops.service
 	[ "$status" = 0 ]
-	! grep -q 'units/\|zpinc' <<<"$output"
+	run -1 grep 'units/\|zpinc' <<<"$output"
 }
 
 @test "what the services run works with systemd's credentials alone" {
@@ -192,9 +190,8 @@ service_command() {
 	mv .config/zpinc/ops.key cred/
 	service_command zpinc-open.1 >open.sh
 	service_command zpinc-seal.1 >seal.sh
-	setsid env -i PATH="$PATH" CREDENTIALS_DIRECTORY="$HOME/cred" \
-		/bin/sh open.sh >journal 2>err </dev/null 3>&- &
-	GROUPS_BEGUN=$!
+	in_background journal env -i PATH="$PATH" \
+		CREDENTIALS_DIRECTORY="$HOME/cred" /bin/sh open.sh
 	post() {
 		env -i PATH="$PATH" CREDENTIALS_DIRECTORY="$HOME/cred" \
 			timeout 5 /bin/sh seal.sh

@@ -58,7 +58,7 @@ resume() {
 	[ "$(grep -c ^id: ops.new)" = 1 ]
 	resume >out
 	[ ! -s out ]
-	! grep -v '^curl: (28)' err
+	run -1 grep -v '^curl: (28)' err
 }
 
 @test "what fell out of the server's 100 messages is told by its number" {
@@ -77,7 +77,7 @@ resume() {
 
 @test "lines are added to a file, by several writers, and followed" {
 	begin_example zpinc-open.1 tail out
-	for i in 1 2 3 4; do
+	for _ in 1 2 3 4; do
 		run_example zpinc-seal.1 file 3>&- &
 	done
 	wait_until has_lines srv/ops.log 4
@@ -95,9 +95,9 @@ resume() {
 
 @test "every example of the two pages is run by a test" {
 	for page in zpinc-seal.1 zpinc-open.1; do
-		sed '1,/^\.Sh EXAMPLES/d; /^\.Sh/,$d' "$ZP_ROOT/man/$page" >ex
-		[ "$(grep -c '^\.Bd' ex)" = "$(grep -c '^\.\\" example' ex)" ]
-		for name in $(sed -n 's/^\.\\" example //p' ex); do
+		sed '1,/^\.Sh EXAMPLES/d; /^\.Sh/,$d' "$ZP_ROOT/man/$page" >examples
+		[ "$(grep -c '^\.Bd' examples)" = "$(grep -c '^\.\\" example' examples)" ]
+		for name in $(sed -n 's/^\.\\" example //p' examples); do
 			# The server's configuration is taken by servers.bash.
 			cat "$ZP_ROOT"/tests/compose/*ba* |
 				tr '\n' ' ' | grep -q "$page $name\|$name\"" || {
