@@ -165,7 +165,7 @@ wanted() {
 		[ -x "$ZP_BUILD/$t" ] || continue
 		seen=$((seen + 1))
 		run bash -c 'readelf -dW "$1" | sed -n "s/.*NEEDED.*\[\(.*\)\]/\1/p" |
-			grep -vE "^(libsodium|libc|libm|libpthread|librt|libgcc_s|ld-linux.*|ld-musl.*|lib[amtu]+san)\.so"' - "$ZP_BUILD/$t"
+			grep -vE "^(libsodium|libc|libm|libpthread|librt|libgcc_s|ld-linux.*|ld-musl.*|lib[a-z]+san)\.so"' - "$ZP_BUILD/$t"
 		echo "$t: $output"
 		[ -z "$output" ]
 	done
