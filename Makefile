@@ -17,6 +17,9 @@ BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHCOMPDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 INSTALL ?= install
 PKG_CONFIG ?= pkg-config
 CLANG ?= clang
@@ -216,6 +219,9 @@ uninstall:
 		$(MAN1:man/%=$(DESTDIR)$(MANDIR)/man1/%) \
 		$(MAN5:man/%=$(DESTDIR)$(MANDIR)/man5/%) \
 		$(MAN7:man/%=$(DESTDIR)$(MANDIR)/man7/%) \
+		$(TOOLS:%=$(DESTDIR)$(BASHCOMPDIR)/%) \
+		$(TOOLS:%=$(DESTDIR)$(FISHCOMPDIR)/%.fish) \
+		$(DESTDIR)$(ZSHCOMPDIR)/_zpinc \
 		$(DESTDIR)$(INCLUDEDIR)/zpinc.h \
 		$(DESTDIR)$(LIBDIR)/libzpinc.a \
 		$(DESTDIR)$(LIBDIR)/pkgconfig/zpinc.pc
