@@ -68,6 +68,7 @@ struct reading {
 	size_t n_expected;
 	uint64_t count, wait_ms;
 	bool waits, confine;
+	bool nonblocking; /* somebody made standard input so */
 	struct zp_inbox_config config;
 	/* in use */
 	struct zp_keyfile *kf[MOST_KEYS];
@@ -182,7 +183,7 @@ wait_input(const struct reading *r, bool *timed, bool *over)
 		if (ms < 0 || (uint64_t)ms > left)
 			ms = left > 1000000 ? 1000000 : (int)left;
 	}
-	if (ms < 0)
+	if (ms < 0 && !r->nonblocking)
 		return ZP_OK; /* the read itself may wait */
 	int n = poll(&p, 1, ms);
 	if (n < 0 && errno != EINTR)
@@ -209,7 +210,9 @@ read_all(struct reading *r)
 		if (timed)
 			continue;
 		err = zp_reader_fill(&r->reader);
-		if (err)
+		if (err == ZP_ERR_IO && errno == EAGAIN)
+			r->nonblocking = true;
+		else if (err)
 			return fail("standard input", err);
 	}
 }
@@ -249,6 +252,15 @@ set_number(const char *what, enum zp_err err)
 	return err == ZP_OK;
 }
 
+/* No time at all would be read as "any", or show nothing. */
+static bool
+set_time(const char *what, const char *arg, uint64_t *ms)
+{
+	enum zp_err err = zp_opt_duration(arg, ms);
+
+	return set_number(what, !err && *ms == 0 ? ZP_ERR_USAGE : err);
+}
+
 static bool
 set_trust_new(struct reading *r, const char *arg)
 {
@@ -260,13 +272,31 @@ set_trust_new(struct reading *r, const char *arg)
 }
 
 static bool
-keep(const char **list, size_t *n, size_t most, const char *arg)
+set_key(struct reading *r, const char *arg)
 {
-	if (*n < most)
-		list[(*n)++] = arg;
-	else
-		zp_say(TOOL, "too many keys or --expect");
-	return *n <= most;
+	if (r->n_keys == MOST_KEYS) {
+		zp_say(TOOL, "-k: more than %d keys", MOST_KEYS);
+		return false;
+	}
+	r->keys[r->n_keys++] = arg;
+	return true;
+}
+
+static bool
+set_expected(struct reading *r, const char *arg)
+{
+	if (r->n_expected == MOST_EXPECTED) {
+		zp_say(TOOL, "--expect: more than %d users", MOST_EXPECTED);
+		return false;
+	}
+	/* A copy, since it will be cut in two. */
+	char *copy = strdup(arg);
+	if (copy == NULL) {
+		zp_say(TOOL, "--expect: %s", zp_err_text(ZP_ERR_MEMORY));
+		return false;
+	}
+	r->expected[r->n_expected++] = copy;
+	return true;
 }
 
 static bool
@@ -274,7 +304,7 @@ set_option(struct reading *r, int id, const char *arg)
 {
 	switch (id) {
 	case KEY:
-		return keep(r->keys, &r->n_keys, MOST_KEYS, arg);
+		return set_key(r, arg);
 	case FORMAT:
 		return set_style(r, ZP_INBOX_TEXT, arg);
 	case JSON:
@@ -302,15 +332,11 @@ set_option(struct reading *r, int id, const char *arg)
 		    "-C", zp_opt_number(arg, 1, UINT64_MAX, &r->count));
 	case WAIT:
 		r->waits = true;
-		return set_number("-W", zp_opt_duration(arg, &r->wait_ms));
+		return set_time("-W", arg, &r->wait_ms);
 	case MAX_AGE:
-		return set_number(
-		    "--max-age", zp_opt_duration(arg, &r->config.max_age));
+		return set_time("--max-age", arg, &r->config.max_age);
 	case EXPECT:
-		if (r->n_expected < MOST_EXPECTED &&
-		    (r->expected[r->n_expected] = strdup(arg)) != NULL)
-			r->n_expected++;
-		return true;
+		return set_expected(r, arg);
 	default:
 		return false;
 	}

@@ -2,6 +2,7 @@
  * zpinc-seal: lines, or all of its input, into encrypted records.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,6 +225,22 @@ seal_lines(struct seal *s, uint64_t n)
 	return end_batch(s);
 }
 
+/* Reads on, and waits where somebody made standard input non-blocking. */
+static enum zp_err
+read_on(struct seal *s)
+{
+	for (;;) {
+		enum zp_err err = zp_in_fill(&s->in);
+		if (err == ZP_ERR_IO && errno == EAGAIN) {
+			struct pollfd p = {
+			    .fd = STDIN_FILENO, .events = POLLIN};
+			if (poll(&p, 1, -1) >= 0 || errno == EINTR)
+				continue;
+		}
+		return err ? fail("standard input", err) : ZP_OK;
+	}
+}
+
 /* A line beyond all limits: say so and drop what is left of it. */
 static enum zp_err
 skip_line(struct seal *s)
@@ -236,9 +253,9 @@ skip_line(struct seal *s)
 	s->refused = true;
 	s->in.start = s->in.end;
 	do {
-		enum zp_err err = zp_in_fill(&s->in);
+		enum zp_err err = read_on(s);
 		if (err)
-			return fail("standard input", err);
+			return err;
 		nl = memchr(zp_in_at(&s->in), '\n', zp_in_len(&s->in));
 		s->in.start = nl ? (size_t)(nl + 1 - s->in.data) : s->in.end;
 	} while (nl == NULL && !s->in.eof);
@@ -269,9 +286,7 @@ each_line(struct seal *s)
 			err = skip_line(s);
 			tested = 0;
 		} else {
-			err = zp_in_fill(&s->in);
-			if (err)
-				fail("standard input", err);
+			err = read_on(s);
 		}
 		if (err)
 			return err;
@@ -290,9 +305,9 @@ whole_input(struct seal *s)
 	for (;;) {
 		size_t room = zp_session_room(s->session);
 		while (!s->in.eof && zp_in_len(&s->in) <= room) {
-			err = zp_in_fill(&s->in);
+			err = read_on(s);
 			if (err)
-				return fail("standard input", err);
+				return err;
 		}
 		size_t len = zp_in_len(&s->in);
 		if (len == 0 && !begun)

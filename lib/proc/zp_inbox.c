@@ -13,6 +13,9 @@
 
 #define CHANNELS 64
 #define EXPECTED 64
+#define RESTORED                                                           \
+	"numbers used before, with a later time: was the sender restored " \
+	"from a backup?"
 
 /* One key in use. */
 struct channel {
@@ -172,30 +175,49 @@ zp_inbox_trust_path(const struct zp_inbox *in)
 	return zp_known_path(in->known);
 }
 
+/* The name of a body, as replays are told by it. */
+static struct zp_replay_name
+name_of_body(const struct zp_body *b)
+{
+	struct zp_replay_name rn = {.kind = (uint8_t)b->kind,
+	    .seq = b->seq,
+	    .time = b->time,
+	    .has_first = b->kind == ZP_KIND_MESSAGE,
+	    .first = b->first};
+
+	memcpy(rn.p, b->p, sizeof(rn.p));
+	memcpy(rn.sid, b->sid, sizeof(rn.sid));
+	return rn;
+}
+
+/*
+ * A body of which parts are missing, or contradict one another.  It may come
+ * whole after all, in this run or in the next one, and is shown then; each
+ * is told once.
+ */
 static void
 give_up(void *arg, const struct zp_body *body, enum zp_err why, bool begun)
 {
 	struct channel *ch = arg;
 	struct zp_inbox *in = ch->in;
 	char name[ZP_SAY_NAME], when[32];
-	struct zp_replay_name rn = {.kind = (uint8_t)body->kind,
-	    .seq = body->seq,
-	    .time = body->time,
-	    .has_first = body->first != 0,
-	    .first = body->first};
+	struct zp_replay_name rn = name_of_body(body);
 
-	say_more(in);
-	in->last.err = ZP_OK;
-	zp_say(in->c.tool, "%s: the body of %s: %s%s",
-	    zp_say_name(name, body->uid), say_time(when, body->time, in->now),
-	    why == ZP_ERR_CUT ? "parts are missing" : zp_err_text(why),
-	    begun ? "; what was written is not all of it" : "; not shown");
-	set_status(in, why == ZP_ERR_MEMORY ? ZP_EXIT_IO : ZP_EXIT_REFUSED);
-	/* It is told already: not again as a gap. */
-	memcpy(rn.p, body->p, sizeof(rn.p));
-	memcpy(rn.sid, body->sid, sizeof(rn.sid));
-	if (ch->replay != NULL &&
-	    zp_replay_mark(ch->replay, &rn, in->ticks) != ZP_OK)
+	/* Its first part may be among those missing. */
+	rn.has_first = body->first != 0;
+	if (begun || zp_replay_check(ch->replay, &rn) != ZP_REPLAY_LATE) {
+		say_more(in);
+		in->last.err = ZP_OK;
+		zp_say(in->c.tool, "%s: the body of %s: %s%s",
+		    zp_say_name(name, body->uid),
+		    say_time(when, body->time, in->now),
+		    why == ZP_ERR_CUT ? "parts are missing" : zp_err_text(why),
+		    begun ? "; what was written is not all of it"
+			  : "; not shown");
+		set_status(
+		    in, why == ZP_ERR_MEMORY ? ZP_EXIT_IO : ZP_EXIT_REFUSED);
+	}
+	if (zp_replay_give_up(ch->replay, &rn, in->ticks) != ZP_OK)
 		in->failed = ZP_ERR_MEMORY;
 }
 
@@ -311,12 +333,17 @@ zp_inbox_begin(struct zp_inbox *in)
 			return fail_file(
 			    in, zp_known_path(in->known), err, &fault);
 	}
-	if (in->state == NULL || zp_readstate_begun(in->state))
-		return ZP_OK;
-	err = zp_readstate_begin(in->state, in->ticks, &fault);
-	for (size_t i = 0; i < in->n && !err; i++)
-		err = zp_readstate_channel(
-		    in->state, in->channels[i].rp, &in->channels[i].replay);
+	bool begin = in->state != NULL && !zp_readstate_begun(in->state);
+	if (begin)
+		err = zp_readstate_begin(in->state, in->ticks, &fault);
+	for (size_t i = 0; i < in->n && !err; i++) {
+		struct channel *ch = &in->channels[i];
+		if (begin)
+			err = zp_readstate_channel(
+			    in->state, ch->rp, &ch->replay);
+		if (!err)
+			zp_replay_today(ch->replay, in->now);
+	}
 	return err ? fail_file(in, in->c.state_path, err, &fault) : ZP_OK;
 }
 
@@ -447,9 +474,7 @@ is_replay(struct zp_inbox *in, struct channel *ch, const char *uid,
 	case ZP_REPLAY_LATE:
 		return false;
 	case ZP_REPLAY_RESTORED:
-		complain(in, uid, ZP_ERR_REPLAY,
-		    "numbers used before, with a later time: was the sender "
-		    "restored from a backup?");
+		complain(in, uid, ZP_ERR_REPLAY, RESTORED);
 		return false;
 	case ZP_REPLAY_AGAIN:
 		if (in->c.all)
@@ -496,7 +521,7 @@ format_of(const struct zp_inbox *in, enum zp_kind kind)
 
 static enum zp_err
 put(struct zp_inbox *in, const struct channel *ch, const struct zp_piece *piece,
-    enum zp_trust trust)
+    const struct zp_replay_name *rn, enum zp_trust trust)
 {
 	const struct zp_body *b = piece->body;
 	const struct zp_convfile *conv = ch->kf ? ch->kf->conv : NULL;
@@ -518,6 +543,8 @@ put(struct zp_inbox *in, const struct channel *ch, const struct zp_piece *piece,
 	case ZP_INBOX_TEXT:
 		return zp_format_text(in->c.out, format_of(in, b->kind), &s);
 	case ZP_INBOX_JSON:
+		if (zp_replay_check(ch->replay, rn) == ZP_REPLAY_RESTORED)
+			s.warning = RESTORED;
 		return zp_format_json(in->c.out, &s);
 	case ZP_INBOX_RAW:
 		return zp_out_put(in->c.out, piece->data, piece->len);
@@ -530,16 +557,9 @@ show_piece(struct zp_inbox *in, struct channel *ch,
     const struct zp_piece *piece, enum zp_trust trust)
 {
 	char buf[ZP_SAY_NAME];
-	const struct zp_body *b = piece->body;
-	struct zp_replay_name rn = {.kind = (uint8_t)b->kind,
-	    .seq = b->seq,
-	    .time = b->time,
-	    .has_first = b->kind == ZP_KIND_MESSAGE,
-	    .first = b->first};
+	struct zp_replay_name rn = name_of_body(piece->body);
+	enum zp_err err = put(in, ch, piece, &rn, trust);
 
-	memcpy(rn.p, b->p, sizeof(rn.p));
-	memcpy(rn.sid, b->sid, sizeof(rn.sid));
-	enum zp_err err = put(in, ch, piece, trust);
 	if (err) {
 		zp_say(in->c.tool, "standard output: %s", zp_say_err(buf, err));
 		set_status(in, ZP_EXIT_IO);

@@ -13,14 +13,23 @@
 _Static_assert((SLOTS & (SLOTS - 1)) == 0, "a power of two");
 _Static_assert(ZP_REPLAY_WINDOW == 64, "a word of bits");
 
+/* When it is a session's turn to be evicted. */
+struct rank {
+	uint64_t least; /* its latest time is this or later */
+	uint16_t at;
+};
+
 struct zp_replay {
 	struct zp_replay_session *sessions;
 	size_t n, cap;
 	size_t last; /* found last: most records come from who spoke last */
-	uint64_t floor;
+	uint64_t floor, today;
 	bool established, dirty;
 	bool gaps; /* some session may have one to report */
 	uint16_t slots[SLOTS]; /* index of a session plus one; 0: none */
+	/* A heap, lowest first, once all places are taken. */
+	size_t ranked;
+	struct rank ranks[ZP_REPLAY_SESSIONS];
 	uint8_t hash_key[crypto_shorthash_KEYBYTES];
 };
 
@@ -50,10 +59,16 @@ zp_replay_free(struct zp_replay *r)
 void
 zp_replay_clear(struct zp_replay *r)
 {
-	r->n = r->last = 0;
+	r->n = r->last = r->ranked = 0;
 	r->floor = 0;
 	r->established = r->dirty = r->gaps = false;
 	memset(r->slots, 0, sizeof(r->slots));
+}
+
+void
+zp_replay_today(struct zp_replay *r, uint64_t ms)
+{
+	r->today = ms;
 }
 
 void
@@ -178,23 +193,79 @@ slot_out(struct zp_replay *r, size_t at)
 	r->slots[hole] = 0;
 }
 
-/* Makes way for one more: the session whose latest time is lowest goes. */
+/* Dated so far ahead that it is no clock's fault? */
+static bool
+is_ahead(const struct zp_replay *r, uint64_t time)
+{
+	return r->today != 0 && time > r->today &&
+	    time - r->today > ZP_REPLAY_AHEAD_MS;
+}
+
+static uint64_t
+rank_of(const struct zp_replay *r, size_t at)
+{
+	uint64_t latest = r->sessions[at].latest;
+
+	return is_ahead(r, latest) ? 0 : latest;
+}
+
+static void
+sift_down(struct zp_replay *r, size_t i)
+{
+	struct rank moved = r->ranks[i];
+
+	for (;;) {
+		size_t child = 2 * i + 1;
+		if (child + 1 < r->ranked &&
+		    r->ranks[child + 1].least < r->ranks[child].least)
+			child++;
+		if (child >= r->ranked || moved.least <= r->ranks[child].least)
+			break;
+		r->ranks[i] = r->ranks[child];
+		i = child;
+	}
+	r->ranks[i] = moved;
+}
+
+/*
+ * The session whose latest time is lowest.  Ranks are only looked after
+ * here: times grow, so one that is too low is put right when it comes up.
+ */
+static size_t
+lowest(struct zp_replay *r)
+{
+	if (r->ranked < r->n) {
+		r->ranked = r->n;
+		for (size_t i = 0; i < r->n; i++)
+			r->ranks[i] = (struct rank){rank_of(r, i), (uint16_t)i};
+		for (size_t i = r->n / 2; i-- > 0;)
+			sift_down(r, i);
+	}
+	for (;;) {
+		struct rank *first = &r->ranks[0];
+		uint64_t rank = rank_of(r, first->at);
+		if (rank <= first->least)
+			return first->at;
+		first->least = rank;
+		sift_down(r, 0);
+	}
+}
+
+/* Makes way for one more, whose place and rank are then free for it. */
 static size_t
 evict(struct zp_replay *r)
 {
-	size_t out = 0;
-
-	for (size_t i = 1; i < r->n; i++)
-		if (r->sessions[i].latest < r->sessions[out].latest)
-			out = i;
+	size_t out = lowest(r);
 	/* A session without times raises it too: what has no time cannot be
 	 * told from a replay of that session any more. */
-	uint64_t floor = r->sessions[out].latest;
+	uint64_t floor = rank_of(r, out);
+
 	if (floor == 0)
 		floor = 1;
 	if (floor > r->floor)
 		r->floor = floor;
 	slot_out(r, out);
+	r->ranks[0].least = 0;
 	return out;
 }
 
@@ -307,7 +378,8 @@ zp_replay_check(const struct zp_replay *r, const struct zp_replay_name *name)
 	size_t at = find(r, name->p, name->sid, name->kind);
 
 	if (at == r->n)
-		return r->floor > 0 && name->time <= r->floor
+		return r->floor > 0 &&
+			(name->time <= r->floor || is_ahead(r, name->time))
 		    ? ZP_REPLAY_TOO_OLD
 		    : ZP_REPLAY_NEW;
 	const struct zp_replay_session *s = &r->sessions[at];
@@ -351,19 +423,26 @@ begin_session(
 	return ZP_OK;
 }
 
+/* The session, made if it is not known. */
+static enum zp_err
+find_or_begin(
+    struct zp_replay *r, const struct zp_replay_name *name, size_t *at)
+{
+	if (name->seq > ZP_SEQ_MAX)
+		return ZP_ERR_ENDED;
+	*at = find(r, name->p, name->sid, name->kind);
+	return *at == r->n ? begin_session(r, name, at) : ZP_OK;
+}
+
 enum zp_err
 zp_replay_mark(
     struct zp_replay *r, const struct zp_replay_name *name, uint64_t now)
 {
-	size_t at = find(r, name->p, name->sid, name->kind);
+	size_t at;
+	enum zp_err err = find_or_begin(r, name, &at);
 
-	if (name->seq > ZP_SEQ_MAX)
-		return ZP_ERR_ENDED;
-	if (at == r->n) {
-		enum zp_err err = begin_session(r, name, &at);
-		if (err)
-			return err;
-	}
+	if (err)
+		return err;
 	struct zp_replay_session *s = &r->sessions[at];
 	bool fresh = s->seen == 0;
 	if (name->seq >= s->next) {
@@ -382,6 +461,41 @@ zp_replay_mark(
 	if (back < 64 && name->seq < s->first) {
 		s->first = name->seq;
 		s->before = s->latest;
+	}
+	if (name->time > s->latest)
+		s->latest = name->time;
+	note_holes(r, s, now);
+	r->last = at;
+	r->dirty = true;
+	return ZP_OK;
+}
+
+enum zp_err
+zp_replay_give_up(
+    struct zp_replay *r, const struct zp_replay_name *name, uint64_t now)
+{
+	size_t at;
+	enum zp_err err = find_or_begin(r, name, &at);
+
+	if (err)
+		return err;
+	struct zp_replay_session *s = &r->sessions[at];
+	if (name->seq < s->next) {
+		uint64_t back = s->next - 1 - name->seq;
+		if (back < 64 && (s->seen >> back & 1) == 0)
+			s->told |= UINT64_C(1) << back;
+	} else {
+		/* It was sent, and so were those before it. */
+		uint64_t from = s->next > s->told_to ? s->next : s->told_to;
+		if (name->seq > from) {
+			lose(s, name->seq - from);
+			s->before = name->time;
+			s->start = s->seen == 0;
+		}
+		if (name->seq >= from)
+			s->told_to = name->seq + 1;
+		if (s->announced < s->told_to)
+			s->announced = s->told_to;
 	}
 	if (name->time > s->latest)
 		s->latest = name->time;
@@ -483,15 +597,26 @@ zp_replay_deadline(const struct zp_replay *r, uint64_t patience)
 	return soonest;
 }
 
+/* Do the numbers of a session fit one another? */
+static bool
+makes_sense(const struct zp_replay_session *s)
+{
+	if (s->told_to > s->announced || (s->seen & s->told) != 0 ||
+	    s->next > ZP_SEQ_MAX + 1)
+		return false;
+	/* Nothing was seen yet, only given up. */
+	if (s->seen == 0)
+		return s->first == s->next && s->told_to > s->next;
+	return s->first < s->next && (s->seen & 1) != 0;
+}
+
 enum zp_err
 zp_replay_put(struct zp_replay *r, const struct zp_replay_session *session)
 {
 	struct zp_replay_session s = *session;
 	size_t at;
 
-	if (s.next == 0 || s.next - 1 > ZP_SEQ_MAX || s.first >= s.next ||
-	    (s.seen & 1) == 0 || (s.seen & s.told) != 0 ||
-	    s.told_to > s.announced)
+	if (!makes_sense(&s))
 		return ZP_ERR_FORMAT;
 	if (find(r, s.p, s.sid, s.kind) != r->n)
 		return ZP_ERR_EXISTS;

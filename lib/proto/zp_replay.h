@@ -19,12 +19,18 @@
  * time is lowest is evicted, and raises the floor to that time: of a session
  * not known, what is not younger than the floor is "too old to tell".
  *
+ * Times are claims.  So that a few thousand sessions dated far ahead do not
+ * push out all others and raise the floor over whatever will be said, those
+ * are the first to go, they do not raise it, and once there is a floor no
+ * more of them are taken in.
+ *
  * Check the sender's identity before: what a forger marks, nobody else can
  * say again.
  */
 
 #define ZP_REPLAY_SESSIONS 4096
 #define ZP_REPLAY_WINDOW 64 /* bits of seen and told */
+#define ZP_REPLAY_AHEAD_MS 86400000 /* clocks may differ by a day */
 
 struct zp_replay;
 
@@ -46,7 +52,8 @@ enum zp_replay_verdict {
 			       but it is younger than all of its session: the
 			       sender was restored from a backup */
 	ZP_REPLAY_AGAIN, /* shown before, or more than a window behind */
-	ZP_REPLAY_TOO_OLD, /* of a session not known, not above the floor */
+	ZP_REPLAY_TOO_OLD, /* of a session not known, not above the floor, or
+			      there is one and it is dated far ahead */
 };
 
 ZP_CHECKED enum zp_err
@@ -54,17 +61,29 @@ zp_replay_new(struct zp_replay **r);
 void
 zp_replay_free(struct zp_replay *r);
 
+/* What time it is, ms since 1970; 0, as at first: not known. */
+void
+zp_replay_today(struct zp_replay *r, uint64_t ms);
+
 /* What to do with it; changes nothing. */
 enum zp_replay_verdict
 zp_replay_check(const struct zp_replay *r, const struct zp_replay_name *name);
 
 /*
- * It has been shown (or given up as cut, which is not to be reported again
- * as missing).  now: any clock in ms that does not go back, for
+ * It has been shown.  now: any clock in ms that does not go back, for
  * zp_replay_gap().  ZP_ERR_MEMORY.
  */
 ZP_CHECKED enum zp_err
 zp_replay_mark(
+    struct zp_replay *r, const struct zp_replay_name *name, uint64_t now);
+
+/*
+ * It came in part and was given up, which has been reported: it is not
+ * reported again as missing, and is LATE if it comes whole after all.
+ * ZP_ERR_MEMORY.
+ */
+ZP_CHECKED enum zp_err
+zp_replay_give_up(
     struct zp_replay *r, const struct zp_replay_name *name, uint64_t now);
 
 /*
@@ -117,11 +136,11 @@ struct zp_replay_session {
 	uint8_t sid[ZP_SID_LEN];
 	uint8_t kind;
 	uint64_t first; /* numbers below were never expected */
-	uint64_t next; /* the highest seen, plus one */
+	uint64_t next; /* the highest seen, plus one; `first` if none was */
 	uint64_t seen; /* bit i: next - 1 - i came */
 	uint64_t told; /* bit i: next - 1 - i was reported as missing */
 	uint64_t lost; /* fell out of the window, not reported yet */
-	uint64_t announced; /* the session itself said that it sent so many */
+	uint64_t announced; /* so many were sent, as a hello or a part says */
 	uint64_t told_to; /* announced numbers below were reported already */
 	uint64_t latest; /* highest time */
 	uint64_t before; /* time of the record that shows a gap */

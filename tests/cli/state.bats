@@ -156,3 +156,64 @@ open() { zpinc-open -k ./k.key --state ./o.state "$@"; }
 	wait
 	[ "$status" = 0 ]
 }
+
+@test "a body cut in one run is shown when it is whole in the next" {
+	head -c 9000 /dev/zero | tr '\0' x | seal -w >r
+	[ "$(wc -l <r)" -gt 2 ]
+	head -n 1 r >begun
+	quiet zpinc-open -k ./k.key --state ./o.state <begun
+	[ "$status" = 1 ]
+	[ -z "$output" ]
+	errors 1 'parts are missing; not shown'
+	# It is told once, as long as nothing changes.
+	quiet zpinc-open -k ./k.key --state ./o.state <begun
+	[ "$status" = 0 ]
+	errors 0
+	quiet zpinc-open -k ./k.key --state ./o.state <r
+	[ "$status" = 0 ]
+	[ "${#output}" = 9000 ]
+	errors 0
+	quiet zpinc-open -k ./k.key --state ./o.state <r
+	[ -z "$output" ]
+}
+
+@test "what came before a cut body and never came is told" {
+	echo 0 | seal | open >out
+	echo 1 | seal >/dev/null
+	head -c 9000 /dev/zero | seal -w >r
+	quiet zpinc-open -k ./k.key --state ./o.state < <(tail -n 1 r)
+	[ "$status" = 1 ]
+	errors 2 'alice: 1 record missing'
+	quiet zpinc-open -k ./k.key --state ./o.state < <(echo 3 | seal)
+	[ "$output" = 3 ]
+	errors 0
+}
+
+@test "JSON tells of a restored sender, too" {
+	echo 1 | seal >r
+	cp s.state backup
+	echo 2 | seal >>r
+	open <r >out
+	cp backup s.state
+	sleep 0.01
+	echo 3 | seal | zpinc-open -k ./k.key --state ./o.state --json \
+		2>err >out
+	[[ "$(jq -r .warning out)" == *"restored from a backup"* ]]
+	echo 4 | seal | zpinc-open -k ./k.key --state ./o.state --json |
+		jq -e '.warning == null'
+}
+
+@test "ten thousand sessions are shown once, in a file of bounded size" {
+	# Every run of a sender without a state is a session.
+	/usr/bin/python3 "$ZP_ROOT/tests/cli/sessions.py" k.key 10000 >r
+	open <r >out
+	[ "$(cat out)" = "$(seq 10000)" ]
+	size=$(stat -c %s o.state)
+	open <r >out 2>err
+	[ ! -s out ]
+	errors 2 'too old to tell whether it was seen before'
+	[ "$(stat -c %s o.state)" -le $((size + 1000)) ]
+	[ "$size" -lt 1000000 ]
+	echo new | zpinc-seal -k ./k.key -u bob | open >out
+	[ "$(cat out)" = new ]
+}

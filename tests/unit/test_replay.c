@@ -311,6 +311,133 @@ test_shuffle(void)
 }
 
 static void
+give_up(struct zp_replay *r, uint64_t session, uint64_t seq, uint64_t time)
+{
+	struct zp_replay_name n = name_of(session, seq, time);
+
+	if (zp_replay_give_up(r, &n, 0) != ZP_OK)
+		exit(1);
+}
+
+static void
+test_given_up(void)
+{
+	struct zp_replay *r = fresh(), *copy = fresh();
+	struct zp_replay_session s;
+
+	give_up(r, 1, 5, 10);
+	IS(all_missing(r), 0, "what was given up is not missing, too");
+	OK(zp_replay_put(copy, zp_replay_at(r, 0)) == ZP_OK,
+	    "a session of which nothing was shown can be taken over");
+	OK(see(copy, 1, 5, 10) == ZP_REPLAY_LATE,
+	    "a body that was given up is shown when it comes whole");
+	OK(see(copy, 1, 5, 10) == ZP_REPLAY_AGAIN, "and once only");
+	s = *zp_replay_at(r, 0);
+	s.sid[0] = 9;
+	s.told_to = s.next;
+	OK(zp_replay_put(copy, &s) == ZP_ERR_FORMAT,
+	    "a session without anything in it is refused");
+	see(r, 1, 6, 11);
+	give_up(r, 1, 9, 12);
+	IS(all_missing(r), 2, "what lies before it is missing");
+	IS(all_missing(r), 0, "and told once");
+	see(r, 1, 10, 13);
+	IS(all_missing(r), 0, "also when a later one has come");
+	OK(see(r, 1, 9, 12) == ZP_REPLAY_LATE &&
+		see(r, 1, 8, 11) == ZP_REPLAY_LATE,
+	    "all of them may come after all");
+	see(r, 1, 12, 14);
+	give_up(r, 1, 11, 13);
+	IS(all_missing(r), 0, "one between others is not missing either");
+	give_up(r, 1, 10, 13);
+	OK(see(r, 1, 10, 13) == ZP_REPLAY_AGAIN,
+	    "what was shown cannot be given up");
+	zp_replay_free(r);
+	zp_replay_free(copy);
+}
+
+/* The verdict and floor that looking through all of a list gives. */
+struct model {
+	struct {
+		uint64_t session, latest;
+	} s[ZP_REPLAY_SESSIONS];
+	size_t n;
+	uint64_t floor;
+};
+
+static bool
+model_takes(struct model *m, uint64_t session, uint64_t time)
+{
+	size_t out = 0;
+
+	for (size_t i = 0; i < m->n; i++)
+		if (m->s[i].session == session) {
+			if (m->s[i].latest < time)
+				m->s[i].latest = time;
+			return true;
+		}
+	if (m->floor > 0 && time <= m->floor)
+		return false;
+	if (m->n < ZP_REPLAY_SESSIONS) {
+		out = m->n++;
+	} else {
+		for (size_t i = 1; i < m->n; i++)
+			if (m->s[i].latest < m->s[out].latest)
+				out = i;
+		if (m->s[out].latest > m->floor)
+			m->floor = m->s[out].latest;
+	}
+	m->s[out].session = session;
+	m->s[out].latest = time;
+	return true;
+}
+
+static void
+test_many(void)
+{
+	static struct model m;
+	struct zp_replay *r = fresh();
+	uint64_t seed = (uint64_t)time(NULL) << 20 | 1, x = seed;
+	uint64_t seq[20000] = {0};
+	bool same = true;
+
+	printf("# seed %llu\n", (unsigned long long)seed);
+	for (uint64_t i = 0; i < 20000; i++) {
+		/* Distinct times, for the most part rising; some old sids. */
+		uint64_t when = (i + next_random(&x) % 3000) * 20000 + i + 1;
+		uint64_t id = next_random(&x) % 4 ? i : next_random(&x) % 20000;
+		bool took = see(r, id, seq[id]++, when) != ZP_REPLAY_TOO_OLD;
+		same = same && took == model_takes(&m, id, when) &&
+		    zp_replay_floor(r) == m.floor;
+	}
+	OK(same, "of 20000 sessions the same are kept as by looking at all");
+	zp_replay_free(r);
+}
+
+static void
+test_ahead(void)
+{
+	struct zp_replay *r = fresh();
+	const uint64_t today = 1800000000000, far = UINT64_MAX - 10000;
+	bool good = true;
+
+	zp_replay_today(r, today);
+	for (uint64_t i = 0; i < 10000; i++)
+		see(r, i, 0, far + i);
+	OK(zp_replay_floor(r) < today,
+	    "sessions dated far ahead do not raise the floor to their time");
+	for (uint64_t i = 0; i < 5000; i++)
+		good = good && see(r, 20000 + i, 0, today + i) == ZP_REPLAY_NEW;
+	OK(good, "whoever says something now is heard after them");
+	OK(zp_replay_floor(r) <= today + 5000, "at the floor of such times");
+	OK(see(r, 50000, 0, far) == ZP_REPLAY_TOO_OLD,
+	    "no more of them are taken in");
+	OK(see(r, 50001, 0, today + 6000) == ZP_REPLAY_NEW,
+	    "while what is dated a little ahead is");
+	zp_replay_free(r);
+}
+
+static void
 test_put(void)
 {
 	struct zp_replay *r = fresh(), *copy = fresh();
@@ -362,6 +489,9 @@ main(void)
 	test_eviction();
 	test_patience();
 	test_shuffle();
+	test_given_up();
+	test_many();
+	test_ahead();
 	test_put();
 	return tap_done();
 }
