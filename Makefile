@@ -32,9 +32,14 @@ ALLTOOLS := $(sort $(patsubst cmd/%.c,%,$(wildcard cmd/*.c)))
 TOOLS := $(filter-out $(WITHOUT),$(ALLTOOLS))
 
 PKG_zpinc-http := libcurl
-PKG_zpinc-mqtt := libmosquitto
-PKG_zpinc-redis := hiredis
+PKG_zpinc-mqtt := libmosquitto libssl libcrypto
+PKG_zpinc-redis := hiredis libssl libcrypto
 PKG_zpinc-mles := libwebsockets libcbor libcjson
+
+# Files of lib/net with a library of their own: who needs them.
+USERS_zp_tls := zpinc-redis zpinc-mqtt
+USERS_zp_stream := zpinc-redis
+USERS_zp_resp := zpinc-redis
 
 # Debian's names of what building and testing need.
 BUILD_DEBS := gcc libc6-dev make pkg-config libsodium-dev \
@@ -103,7 +108,10 @@ ALL_LDFLAGS = $(HARDEN_LD) $(SAN) -pthread $(LDFLAGS)
 LAYERS := base wire crypt mles proto store proc
 LIBSRC := $(foreach l,$(LAYERS),$(sort $(wildcard lib/$(l)/*.c))) \
 	$(wildcard lib/*.c)
-NETSRC := $(sort $(wildcard lib/net/*.c))
+NETSRC := $(foreach f,$(sort $(wildcard lib/net/*.c)),\
+	$(if $(and $(USERS_$(basename $(notdir $(f)))),\
+	$(if $(filter $(USERS_$(basename $(notdir $(f)))),$(TOOLS)),,none)),,\
+	$(f)))
 LIBOBJ := $(LIBSRC:%.c=$(B)/%.o)
 NETOBJ := $(NETSRC:%.c=$(B)/%.o)
 LIBZPINC := $(B)/libzpinc.a
@@ -135,6 +143,9 @@ CPPFLAGS_$(1) := $(call pkg,--cflags,$(PKG_$(1)))
 endef
 $(foreach t,$(filter-out $(KEYED),$(TOOLS)),\
 	$(if $(PKG_$(t)),$(eval $(call tool_pkg,$(t)))))
+CPPFLAGS_zp_tls := $(call pkg,--cflags,libssl libcrypto)
+CPPFLAGS_zp_stream := $(CPPFLAGS_zp_tls)
+CPPFLAGS_zp_resp := $(call pkg,--cflags,hiredis)
 
 $(filter $(KEYED:%=$(B)/%),$(BIN)): $(B)/%: $(B)/cmd/%.o $(LIBZPINC)
 	$(call say,LD,$@)

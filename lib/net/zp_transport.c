@@ -87,19 +87,6 @@ broken(struct zp_transport *t, enum zp_err err)
 		t->error = err;
 }
 
-void
-zp_transport_fail(struct zp_transport *t, enum zp_err err, const char *fmt, ...)
-{
-	char text[ZP_REASON_MAX];
-	va_list ap;
-
-	va_start(ap, fmt);
-	make_safe(text, fmt, ap);
-	va_end(ap);
-	say(t, text, "");
-	broken(t, err);
-}
-
 /* ---- stdout ---- */
 
 static void
@@ -155,10 +142,33 @@ show_up(struct zp_transport *t)
 	put_status(t, "#up");
 }
 
+static void
+put_down(struct zp_transport *t, const char *reason)
+{
+	char status[ZP_REASON_MAX + 8];
+
+	snprintf(status, sizeof(status), "#down %s", reason);
+	put_status(t, status);
+}
+
+void
+zp_transport_fail(struct zp_transport *t, enum zp_err err, const char *fmt, ...)
+{
+	char text[ZP_REASON_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	make_safe(text, fmt, ap);
+	va_end(ap);
+	say(t, text, "");
+	put_down(t, text);
+	broken(t, err);
+}
+
 static void __attribute__((format(printf, 2, 0)))
 show_down(struct zp_transport *t, const char *fmt, va_list ap)
 {
-	char reason[ZP_REASON_MAX], status[ZP_REASON_MAX + 8];
+	char reason[ZP_REASON_MAX];
 
 	make_safe(reason, fmt, ap);
 	if (t->shown == ZP_SHOWN_DOWN && strcmp(reason, t->reason) == 0)
@@ -166,8 +176,7 @@ show_down(struct zp_transport *t, const char *fmt, va_list ap)
 	t->shown = ZP_SHOWN_DOWN;
 	memcpy(t->reason, reason, sizeof(reason));
 	say(t, reason, "; trying again");
-	snprintf(status, sizeof(status), "#down %s", reason);
-	put_status(t, status);
+	put_down(t, reason);
 }
 
 /* ---- what the protocol's side calls ---- */
@@ -647,6 +656,15 @@ run(struct zp_transport *t)
 	}
 }
 
+static void
+say_last(struct zp_transport *t)
+{
+	struct pollfd p = {.fd = t->out.fd, .events = POLLOUT};
+
+	if (zp_outq_len(&t->out) > 0 && poll(&p, 1, 0) > 0)
+		zp_outq_write(&t->out);
+}
+
 enum zp_exit
 zp_transport_run(struct zp_transport *t)
 {
@@ -666,6 +684,9 @@ zp_transport_run(struct zp_transport *t)
 		status = zp_err_status(err);
 	} else {
 		run(t);
+		/* Why it ended is the last that is said, if there is room. */
+		if (t->error != ZP_OK)
+			say_last(t);
 		if (t->link != ZP_LINK_OFF)
 			t->ops->disconnect(t->self);
 		status = outcome(t);

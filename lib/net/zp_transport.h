@@ -165,7 +165,7 @@ void
 zp_transport_stall(struct zp_transport *t, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Nothing will mend this: tell it and end with the status of err. */
+/* Nothing will mend this: tell it, `#down REASON` too, and end. */
 void
 zp_transport_fail(struct zp_transport *t, enum zp_err err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -54,6 +54,15 @@ stop_server() {
 	wait "$1" 2>/dev/null || :
 }
 
+# A server must not hold what the test has open: another's stdin, say.
+close_others() {
+	local fd
+	for fd in "/proc/$BASHPID/fd"/*; do
+		fd=${fd##*/}
+		[ "$fd" -le 2 ] || eval "exec $fd>&-"
+	done
+}
+
 # start_server NAME DIR PORT: run_NAME DIR PORT execs it.  Sets server_port
 # and server_pid.
 start_server() {
@@ -62,7 +71,7 @@ start_server() {
 	for try in 1 2 3 4 5; do
 		server_port=${3:-$(free_port)}
 		# bats waits for everything that has its descriptor 3.
-		("run_$1" "$2" "$server_port") </dev/null \
+		(close_others; "run_$1" "$2" "$server_port") </dev/null \
 			>>"$2/$1.log" 2>&1 3>&- &
 		server_pid=$!
 		# Somebody else may have answered: ours must be alive, too.

@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+# The conformance suite over zpinc-redis.
+ZP_DRIVER="redis" exec bats --tap "${0%/*}/conformance.suite"
