@@ -32,7 +32,7 @@ _zpinc() {
 	case $prev in
 	--key) mapfile -t COMPREPLY < <(_zpinc_names key -- "$cur"); return ;;
 	--identity) mapfile -t COMPREPLY < <(_zpinc_names id -- "$cur"); return ;;
-	--output|--passfile|--state|--trust) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	--cafile|--cert|--output|--passfile|--state|--trust) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	--suite) mapfile -t COMPREPLY < <(compgen -W 'zp1 mles' -- "$cur"); return ;;
 	--trust-new) mapfile -t COMPREPLY < <(compgen -W 'first-use never' -- "$cur"); return ;;
 	esac
@@ -50,9 +50,10 @@ _zpinc() {
 	'zpinc-key trust') opts='--key --trust --help --version -k -h -V' ;;
 	'zpinc-open') opts='--key --format --json --raw --state --trust --trust-new --strict --all --count --wait --max-age --expect --verbose --confine --help --version -k -F -j -C -W -v -h -V' ;;
 	'zpinc-pipe') opts='--key --uid --identity --members --format --json --echo --listen --notes --require-fs --fallback --rekey --state --max-record --no-time --trust --trust-new --sub --pub --confine --verbose --help --version -k -u -i -m -F -j -v -h -V' ;;
+	'zpinc-redis') opts='--cursor --once --timeout --keepalive --keep --cafile --cert --key --help --version -c -1 -t -k -n -h -V' ;;
 	'zpinc-seal') opts='--key --uid --identity --whole --state --max-record --no-time --confine --help --version -k -u -i -w -h -V' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$opts" -- "$cur")
 }
 
-complete -o default -F _zpinc zpinc-file zpinc-handshake zpinc-key zpinc-open zpinc-pipe zpinc-seal
+complete -o default -F _zpinc zpinc-file zpinc-handshake zpinc-key zpinc-open zpinc-pipe zpinc-redis zpinc-seal
