@@ -30,7 +30,7 @@ BEGIN {
 	library["sodium.h"] = "crypt proto mles store proc lib keyed"
 	library["curl/curl.h"] = "transport"
 	library["mosquitto.h"] = "transport"
-	library["hiredis/hiredis.h"] = "transport"
+	library["hiredis/hiredis.h"] = "transport net"
 	library["libwebsockets.h"] = "transport"
 	library["cbor.h"] = "transport"
 	library["cjson/cJSON.h"] = "transport"
