@@ -69,6 +69,7 @@ struct reading {
 	uint64_t count, wait_ms;
 	bool waits, confine;
 	bool nonblocking; /* somebody made standard input so */
+	bool broken; /* nothing can be shown or remembered any more */
 	struct zp_inbox_config config;
 	/* in use */
 	struct zp_keyfile *kf[MOST_KEYS];
@@ -200,6 +201,7 @@ read_all(struct reading *r)
 
 	for (;;) {
 		err = batch(r);
+		r->broken = err != ZP_OK;
 		if (err || enough(r) || r->reader.in.eof)
 			return err;
 		err = wait_input(r, &timed, &over);
@@ -384,11 +386,13 @@ main(int argc, char **argv)
 		forget(&r);
 		return (int)(id == ZP_OPT_HELP ? ZP_EXIT_OK : ZP_EXIT_USAGE);
 	}
-	enum zp_err err = start(&r);
-	if (!err)
+	enum zp_err err = start(&r), end = ZP_OK;
+	if (!err) {
 		err = read_all(&r);
-	/* What was shown is remembered also when reading failed. */
-	enum zp_err end = r.inbox ? zp_inbox_finish(r.inbox) : ZP_OK;
+		/* What was shown is remembered also when reading failed. */
+		if (!r.broken)
+			end = zp_inbox_finish(r.inbox);
+	}
 	enum zp_exit status = zp_err_status(err ? err : end);
 	if (r.inbox != NULL && zp_inbox_status(r.inbox) > status)
 		status = zp_inbox_status(r.inbox);

@@ -94,6 +94,8 @@ zp_inbox_new(struct zp_inbox **inbox, const struct zp_inbox_config *config)
 		zp_load_say(in->c.tool,
 		    in->c.trust_path ? in->c.trust_path : "known identities",
 		    err, &fault);
+		if (in->c.trust_path == NULL)
+			zp_hint("--trust FILE keeps them elsewhere");
 		zp_inbox_free(in);
 		return err == ZP_ERR_NOT_FOUND ? ZP_ERR_KEY : err;
 	}

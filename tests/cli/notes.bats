@@ -232,7 +232,7 @@ open() { zpinc-open -k ./k.key "$@"; }
 	echo x | seal >r
 	run bash -c 'zpinc-open -k ./k.key <r >/dev/full'
 	[ "$status" = 5 ]
-	[[ "$output" == *"standard output: No space left"* ]]
+	[ "$output" = 'zpinc-open: standard output: No space left on device' ]
 }
 
 @test "a reader that goes away is an error, not a signal" {

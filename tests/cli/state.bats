@@ -202,18 +202,3 @@ open() { zpinc-open -k ./k.key --state ./o.state "$@"; }
 	echo 4 | seal | zpinc-open -k ./k.key --state ./o.state --json |
 		jq -e '.warning == null'
 }
-
-@test "ten thousand sessions are shown once, in a file of bounded size" {
-	# Every run of a sender without a state is a session.
-	/usr/bin/python3 "$ZP_ROOT/tests/cli/sessions.py" k.key 10000 >r
-	open <r >out
-	[ "$(cat out)" = "$(seq 10000)" ]
-	size=$(stat -c %s o.state)
-	open <r >out 2>err
-	[ ! -s out ]
-	errors 2 'too old to tell whether it was seen before'
-	[ "$(stat -c %s o.state)" -le $((size + 1000)) ]
-	[ "$size" -lt 1000000 ]
-	echo new | zpinc-seal -k ./k.key -u bob | open >out
-	[ "$(cat out)" = new ]
-}

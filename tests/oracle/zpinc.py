@@ -1076,6 +1076,65 @@ MUTATIONS = [n[2:].replace("_", "-") for n in vars(Maker)
              if n.startswith("m_")]
 
 
+# ---- files --------------------------------------------------------------
+
+
+def file_lines(path, magic):
+    """The lines of one of our text files, as (word, rest)."""
+    with open(path, encoding="utf-8") as f:
+        lines = [line.rstrip("\r\n").partition(" ")[::2] for line in f
+                 if line.strip() and not line.startswith("#")]
+    if not lines or lines[0] != (magic, "1"):
+        raise Refused(f"{path}: no {magic}")
+    return lines[1:]
+
+
+def unescape(name):
+    """A name as files have it: `\\\\' and `\\xNN' stand for bytes."""
+    data, out = name.encode(), b""
+    while data:
+        if data[:2] == b"\\x":
+            out, data = out + bytes.fromhex(data[2:4].decode()), data[4:]
+        elif data[:1] == b"\\":
+            out, data = out + b"\\", data[2:]
+        else:
+            out, data = out + data[:1], data[1:]
+    return out.decode()
+
+
+def key_file(path):
+    """A channel's key."""
+    got = dict(file_lines(path, "zpinc-key"))
+    return Channel(unb64(got["key"]), unescape(got["channel"]))
+
+
+class ConversationFile:
+    """The key of a conversation."""
+
+    def __init__(self, path):
+        lines = file_lines(path, "zpinc-conversation")
+        got = dict(lines)
+        self.id, self.key = unb64(got["id"]), unb64(got["key"])
+        # There is no msgkey in it.
+        self.channel = Channel.of_subkeys(
+            unb64(got["amac"]), unb64(got["aenc"]), None,
+            unescape(got["channel"]))
+        self.members = []
+        for word, rest in lines:
+            if word == "member":
+                p, sid, idkey, uid = rest.split(" ", 3)
+                self.members.append((unb64(p[1:]), unb64(sid), idkey,
+                                     unescape(uid)))
+        if len(self.members) != int(got["members"]):
+            raise Refused(f"{path}: not all members are there")
+        self.uid = self.members[int(got["me"]) - 1][3]
+
+
+def identity_file(path):
+    """An identity's seed."""
+    return unb64(dict(file_lines(path, "zpinc-identity"))["seed"])
+
+
 # ---- the program --------------------------------------------------------
 
 
@@ -1100,7 +1159,27 @@ def hexa(size):
     return parse
 
 
+def use_files(a):
+    """Takes from key files what options would have said."""
+    if getattr(a, "idfile", None):
+        a.idseed = identity_file(a.idfile)
+    if not getattr(a, "keyfile", None):
+        return
+    try:
+        a.channel = key_file(a.keyfile)
+    except Refused:
+        conv = ConversationFile(a.keyfile)
+        a.channel, a.record_key, a.id = conv.channel, conv.key, conv.id
+        a.no_notes, a.member = True, [m[0] for m in conv.members]
+        if getattr(a, "uid", None) is None:
+            a.uid = conv.uid
+
+
 def channel_of(a):
+    if isinstance(a.channel, Channel):
+        return a.channel
+    if a.channel is None:
+        raise Refused("--channel or --keyfile is needed")
     if a.subkeys:
         return Channel.of_subkeys(a.subkeys[:32], a.subkeys[32:64],
                                   a.subkeys[64:], a.channel)
@@ -1127,6 +1206,8 @@ def cmd_derive(a):
 
 def cmd_seal(a):
     channel = channel_of(a)
+    if a.uid is None:
+        raise Refused("--uid is needed")
     conv = a.record_key is not None
     keyid = a.id if conv else bytes(16)
     key = a.record_key if conv else channel.msgkey
@@ -1245,13 +1326,16 @@ def arguments():
         p.add_argument("--key", type=hexa(32), help="the channel key")
         p.add_argument("--subkeys", type=hexa(96),
                        help="amac, aenc, msgkey instead of --key")
-        p.add_argument("--channel", required=True)
+        p.add_argument("--channel")
+        p.add_argument("--keyfile", help="of a channel or a conversation, "
+                       "instead of all other keys")
         return p
 
     def sealing(p):
         keyed(p)
-        p.add_argument("--uid", required=True)
+        p.add_argument("--uid")
         p.add_argument("--idseed", type=hexa(32), help="signs")
+        p.add_argument("--idfile", help="the same from a file")
         p.add_argument("--max-record", type=int, default=4095)
         p.add_argument("--sid", type=hexa(16))
         p.add_argument("--seq", type=int, default=0)
@@ -1321,6 +1405,7 @@ def arguments():
 def main():
     a = arguments().parse_args()
     try:
+        use_files(a)
         a.run(a)
     except Refused as e:
         print(f"zpinc.py: {e}", file=sys.stderr)
