@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # Sealing and opening notes, and what bad input gets.
 
+bats_require_minimum_version 1.5.0
+
 load common
 
 setup() {
@@ -334,6 +336,13 @@ open() { zpinc-open -k ./k.key "$@"; }
 	{ echo a | seal; echo b | zpinc-seal -k ./b.key -u bob; } >r
 	zpinc-open -k ./k.key -k ./b.key -F '%r %u %m' <r >out
 	[ "$(cat out)" = $'ops alice a\nother bob b' ]
+}
+
+@test "more keys or users than there is room for are a usage error" {
+	run -2 zpinc-open $(printf -- '-k ./k.key %.0s' $(seq 65))
+	[[ "$output" == *'more than 64 keys'* ]]
+	run -2 zpinc-open -k ./k.key $(printf -- '--expect u%s=1h ' $(seq 65))
+	[[ "$output" == *'more than 64 users'* ]]
 }
 
 @test "help and version exit 0 and name the tool" {
