@@ -33,24 +33,21 @@ zp_sse_restart(struct zp_sse *s)
 {
 	clear(s);
 	s->line_len = 0;
-	s->skip_lf = s->begun = false;
+	s->line_long = s->skip_lf = s->begun = false;
 	strcpy(s->id, s->last_id);
 }
 
 /* A line is its data and a field name. */
 #define FIELD_MAX 64
 
-/* Appends, growing up to max; what is beyond marks the event as too long. */
+/* Appends what fits into max, growing; false in *all if that is not all. */
 static enum zp_err
-append(struct zp_sse *s, char **buf, size_t *have, size_t *cap,
-    const char *bytes, size_t n)
+append(char **buf, size_t *have, size_t *cap, size_t max, const char *bytes,
+    size_t n, bool *all)
 {
-	size_t max = buf == &s->line ? s->max + FIELD_MAX : s->max;
-
-	if (n > max - *have) {
-		s->too_long = true;
-		return ZP_OK;
-	}
+	*all = n <= max - *have;
+	if (!*all)
+		n = max - *have;
 	if (n > *cap - *have) {
 		size_t want = *cap ? *cap * 2 : 512;
 		if (want < *have + n)
@@ -65,6 +62,30 @@ append(struct zp_sse *s, char **buf, size_t *have, size_t *cap,
 		memcpy(*buf + *have, bytes, n);
 	*have += n;
 	return ZP_OK;
+}
+
+/* Data beyond max makes the event too long. */
+static enum zp_err
+append_data(struct zp_sse *s, const char *bytes, size_t n)
+{
+	bool all = true;
+	enum zp_err err = append(
+	    &s->data, &s->data_len, &s->data_cap, s->max, bytes, n, &all);
+
+	s->too_long |= !all;
+	return err;
+}
+
+/* Of a line beyond its bounds the beginning is kept. */
+static enum zp_err
+append_line(struct zp_sse *s, const char *bytes, size_t n)
+{
+	bool all = true;
+	enum zp_err err = append(&s->line, &s->line_len, &s->line_cap,
+	    s->max + FIELD_MAX, bytes, n, &all);
+
+	s->line_long |= !all;
+	return err;
 }
 
 /* Digits only, else ignored. */
@@ -105,12 +126,9 @@ take_field(struct zp_sse *s, const char *line, size_t len)
 	if (is_field(line, name, "data")) {
 		enum zp_err err = ZP_OK;
 		if (s->has_data)
-			err = append(
-			    s, &s->data, &s->data_len, &s->data_cap, "\n", 1);
+			err = append_data(s, "\n", 1);
 		s->has_data = true;
-		if (err)
-			return err;
-		return append(s, &s->data, &s->data_len, &s->data_cap, v, n);
+		return err ? err : append_data(s, v, n);
 	}
 	if (is_field(line, name, "event") && n <= ZP_SSE_TYPE_MAX) {
 		memcpy(s->type, v, n);
@@ -131,13 +149,20 @@ take_line(struct zp_sse *s,
 {
 	const char *line = s->line;
 	size_t len = s->line_len;
+	bool cut = s->line_long;
 
 	s->line_len = 0;
+	s->line_long = false;
 	if (!s->begun && len >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) {
 		line += 3;
 		len -= 3;
 	}
 	s->begun = true;
+	if (cut) {
+		/* Half an id would be another one; comments may be long. */
+		s->too_long |= len >= 5 && memcmp(line, "data:", 5) == 0;
+		return ZP_OK;
+	}
 	if (len > 0)
 		return line[0] == ':' ? ZP_OK : take_field(s, line, len);
 	strcpy(s->last_id, s->id);
@@ -173,8 +198,7 @@ zp_sse_feed(struct zp_sse *s, const char *bytes, size_t len,
 		while (n < len && bytes[n] != '\n' && bytes[n] != '\r')
 			n++;
 		if (n > 0)
-			err = append(
-			    s, &s->line, &s->line_len, &s->line_cap, bytes, n);
+			err = append_line(s, bytes, n);
 		if (n == len || err)
 			return err;
 		s->skip_lf = bytes[n] == '\r';

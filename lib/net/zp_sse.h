@@ -24,7 +24,7 @@ struct zp_sse {
 	char *data, *line;
 	size_t data_len, data_cap, line_len, line_cap;
 	size_t max; /* the most that data and a line may hold */
-	bool has_data, too_long, skip_lf, begun;
+	bool has_data, too_long, line_long, skip_lf, begun;
 	char type[ZP_SSE_TYPE_MAX + 1];
 	char id[ZP_SSE_ID_MAX + 1]; /* as it stands */
 	char last_id[ZP_SSE_ID_MAX + 1]; /* of the last event given out */

@@ -129,13 +129,26 @@ parse_user(struct zp_url *u, const char *s, const char *at)
 	return err;
 }
 
+/* Decoded, a host must still be one, and its URL the same one again. */
+static bool
+is_host(const char *s, bool v6)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s <= ' ' || *s == 0x7f ||
+		    strchr("/?#@[]\\", *s) != NULL ||
+		    (strchr(":%", *s) != NULL && !v6))
+			return false;
+	return true;
+}
+
 /* host, host:port, [v6], [v6]:port */
 static enum zp_err
 parse_host(struct zp_url *u, const char *s, size_t n)
 {
 	const char *host = s, *end = s + n, *rest;
+	bool v6 = n > 0 && s[0] == '[';
 
-	if (n > 0 && s[0] == '[') {
+	if (v6) {
 		host = s + 1;
 		rest = memchr(s, ']', n);
 		if (rest == NULL)
@@ -150,6 +163,8 @@ parse_host(struct zp_url *u, const char *s, size_t n)
 	if (rest < end && *rest != ':')
 		return ZP_ERR_FORMAT;
 	enum zp_err err = part(&u->host, host, n);
+	if (!err && !is_host(u->host, v6))
+		err = ZP_ERR_FORMAT;
 	if (err || rest == end)
 		return err;
 	char port[8] = "";

@@ -1,5 +1,5 @@
 #include "fuzz.h"
-#include "net/zp_url.h"
+#include "proc/zp_url.h"
 
 /*
  * URLs: no password in what is meant for messages, nothing decoded that is

@@ -86,6 +86,18 @@ main(void)
 		strcmp(g.text, "message||b;") == 0,
 	    "a line that is too long is dropped, the next event is not");
 	g.text[0] = '\0';
+	OK(zp_sse_feed(&s, ":", 1, on_event, &g) == ZP_OK &&
+		zp_sse_feed(&s, much, sizeof(much), on_event, &g) == ZP_OK &&
+		zp_sse_feed(&s, "\ndata: c\n\n", 11, on_event, &g) == ZP_OK &&
+		strcmp(g.text, "message||c;") == 0,
+	    "a comment may be as long as it likes");
+	g.text[0] = '\0';
+	OK(zp_sse_feed(&s, "id: ", 4, on_event, &g) == ZP_OK &&
+		zp_sse_feed(&s, much, sizeof(much), on_event, &g) == ZP_OK &&
+		zp_sse_feed(&s, "5\ndata: d\n\n", 12, on_event, &g) == ZP_OK &&
+		strcmp(g.text, "message||d;") == 0,
+	    "an id that is too long is none, nor are its ends");
+	g.text[0] = '\0';
 	for (int i = 0; i < 30; i++)
 		OK(zp_sse_feed(&s, "data: 12345\n", 12, on_event, &g) == ZP_OK,
 		    "lines add up");

@@ -35,6 +35,8 @@ static const struct good goods[] = {
 	"a user needs no password"},
     {"http://[::1]:80/p", "http", NULL, NULL, "::1", 80, "/p", NULL,
 	"http://[::1]:80/p", "an IPv6 address stands in brackets"},
+    {"http://[fe80::1%25eth0]", "http", NULL, NULL, "fe80::1%eth0", 0, "", NULL,
+	"http://[fe80::1%eth0]", "and may have a zone"},
     {"http://h:/p", "http", NULL, NULL, "h", 0, "/p", NULL, "http://h/p",
 	"an empty port is none"},
     {"http://h/a@b:c", "http", NULL, NULL, "h", 0, "/a@b:c", NULL,
@@ -53,7 +55,9 @@ static const char *const bads[] = {"", "x", "://h", "1x://h", "x y://h",
     "redis:h", "redis:/h", "http://h:0", "http://h:65536", "http://h:8x",
     "http://h:80:80", "http://[::1", "http://[::1]x", "mqtt://a%zz@h",
     "mqtt://a%00b@h", "mqtt://a%4@h", "http://h/\n", "http://h/\x7f",
-    "file://other/tmp", "file:", "http://h:999999999999999999999"};
+    "file://other/tmp", "file:", "http://h:999999999999999999999",
+    "http://h%3f", "http://u%2F@h%2f", "http://a%3ab%40c", "http://h%0a",
+    "http://h%3a1", "http://h%25", "http://a b"};
 
 static void
 test_good(const struct good *g)
