@@ -127,6 +127,8 @@ keep(struct zp_machine *m, size_t place, uint64_t seq, const struct zp_hello *h)
 		s->near_until = when + m->t.stale;
 		s->acks_sent_at = when;
 	}
+	zp_roster_touch(&m->roster, place);
+	zp_phase_note(m, place);
 	if (s->left)
 		zp_machine_tell(m, ZP_EVENT_LEFT, ZP_OK, place);
 	else

@@ -115,13 +115,14 @@ static enum zp_err
 make_sets(struct zp_machine *m)
 {
 	uint64_t **set[] = {&m->heard, &m->near, &m->was_near, &m->conv, &m->in,
-	    &m->choice, &m->published, &m->listed, &m->pick};
+	    &m->choice, &m->published, &m->listed, &m->pick, &m->shown[0],
+	    &m->shown[1], &m->shown[2], &m->shown[3]};
 	const size_t n = sizeof(set) / sizeof(set[0]);
 	const size_t words = m->roster.words;
 
 	m->sets = calloc(n * words, sizeof(*m->sets));
-	m->pairs = calloc(m->roster.limit, sizeof(*m->pairs));
-	if (m->sets == NULL || m->pairs == NULL)
+	m->key = calloc(m->roster.limit, sizeof(*m->key));
+	if (m->sets == NULL || m->key == NULL)
 		return ZP_ERR_MEMORY;
 	for (size_t i = 0; i < n; i++)
 		*set[i] = m->sets + i * words;
@@ -195,7 +196,7 @@ zp_machine_free(struct zp_machine *m)
 	zp_keyring_free(&m->keys);
 	zp_roster_free(&m->roster);
 	free(m->sets);
-	free(m->pairs);
+	free(m->key);
 	free(m->allowed);
 	free(m->place);
 	free(m->who);
@@ -617,12 +618,13 @@ zp_machine_memory(const struct zp_machine *m)
 
 	n += r->cap *
 	    (sizeof(*r->s) + sizeof(*r->order) + sizeof(*r->by_mid) +
+		sizeof(*r->mids) + sizeof(*r->change) + sizeof(*r->closed) +
 		2 * r->words * sizeof(*r->lists));
 	for (size_t i = 0; i < r->cap; i++)
 		n += r->s[i].strangers * sizeof(*r->s[i].strange);
 	n += r->flap_cap * sizeof(*r->flap);
-	n += 9 * r->words * sizeof(*m->sets);
-	n += r->limit * sizeof(*m->pairs);
+	n += (13 + 3) * r->words * sizeof(*m->sets);
+	n += r->limit * sizeof(*m->key);
 	n += m->who_cap * (sizeof(*m->place) + sizeof(*m->who));
 	n += m->sent_cap * sizeof(*m->sent_at);
 	n += m->entry_cap * sizeof(*m->entry) + m->body_cap;

@@ -52,8 +52,10 @@ struct zp_machine {
 	uint64_t *published; /* the last view that was */
 	uint64_t *listed; /* in the last hello we sent */
 	uint64_t *pick; /* to be listed in the next */
-	size_t *pairs;
-	size_t pairs_cap;
+	/* Whose last hello shows our view with Z, X, TAG, DONE. */
+	uint64_t *shown[4];
+	bool shown_fresh; /* these are of the view in hand */
+	uint32_t *key; /* scratch of zp_view_choose() */
 	uint64_t roster_next; /* when sets change by time */
 	uint64_t last_heard;
 	uint64_t now_spoken; /* hellos sent, over all our sessions */
@@ -66,6 +68,7 @@ struct zp_machine {
 	struct zp_group_member *who; /* likewise */
 	size_t n, me, who_cap;
 	bool named; /* place, who and name are those of `in` */
+	uint64_t named_gens; /* when generations were such */
 	uint8_t name[ZP_GROUP_VIEW_LEN];
 	bool has_published; /* since our gen was raised */
 	bool has_published_id;

@@ -43,22 +43,55 @@ zp_phase_shows(const struct zp_machine *m, size_t place, uint8_t flag)
 	return (s->flags & want) == want && is_view(m, s->view);
 }
 
-static bool
-all_show(const struct zp_machine *m, uint8_t flag)
+void
+zp_phase_note(struct zp_machine *m, size_t place)
 {
-	for (size_t i = 0; i < m->n; i++)
-		if (i != m->me && !zp_phase_shows(m, m->place[i], flag))
-			return false;
-	return true;
+	for (int i = 0; m->shown_fresh && i < 4; i++)
+		if (zp_phase_shows(m, place, (uint8_t)(ZP_HELLO_Z << i)))
+			zp_bits_add(m->shown[i], place);
+		else
+			zp_bits_del(m->shown[i], place);
+}
+
+/* Who shows our view and this value. */
+static const uint64_t *
+showing(struct zp_machine *m, uint8_t flag)
+{
+	if (!m->shown_fresh) {
+		m->shown_fresh = true;
+		for (size_t i = 1; i < m->roster.cap; i++)
+			zp_phase_note(m, i);
+	}
+	return m->shown[flag == ZP_HELLO_Z ? 0
+		: flag == ZP_HELLO_X	   ? 1
+		: flag == ZP_HELLO_TAG	   ? 2
+					   : 3];
 }
 
 static bool
-any_shows(const struct zp_machine *m)
+all_show(struct zp_machine *m, uint8_t flag)
 {
-	for (size_t i = 0; i < m->n; i++)
-		if (i != m->me && zp_phase_shows(m, m->place[i], ZP_HELLO_Z))
-			return true;
-	return false;
+	const uint64_t *shown = showing(m, flag);
+	uint64_t lack = 0;
+
+	for (size_t w = 0; w < m->roster.words; w++) {
+		uint64_t in = m->in[w];
+		if (w == ZP_ROSTER_SELF / 64)
+			in &= ~(UINT64_C(1) << (ZP_ROSTER_SELF % 64));
+		lack |= in & ~shown[w];
+	}
+	return lack == 0;
+}
+
+static bool
+any_shows(struct zp_machine *m)
+{
+	const uint64_t *shown = showing(m, ZP_HELLO_Z);
+	uint64_t any = 0;
+
+	for (size_t w = 0; w < m->roster.words; w++)
+		any |= m->in[w] & shown[w];
+	return any != 0;
 }
 
 static bool
@@ -135,6 +168,7 @@ zp_phase_raise(struct zp_machine *m)
 		m->worn = true;
 	else
 		(*gen)++;
+	m->roster.gens++;
 	zp_voice_answer(m);
 }
 
@@ -154,15 +188,15 @@ abandon(struct zp_machine *m, enum zp_err err)
 static void
 tell_changes(struct zp_machine *m)
 {
-	for (size_t i = 1; i < m->roster.cap; i++) {
-		bool is = zp_bits_has(m->near, i);
-		if (is == zp_bits_has(m->was_near, i))
-			continue;
-		if (is)
-			zp_machine_tell(m, ZP_EVENT_ONLINE, ZP_OK, i);
-		else if (!m->roster.s[i].left)
-			zp_machine_tell(m, ZP_EVENT_OFFLINE, ZP_OK, i);
-	}
+	for (size_t w = 0; w < m->roster.words; w++)
+		for (uint64_t x = m->near[w] ^ m->was_near[w]; x != 0;
+		     x &= x - 1) {
+			size_t i = w * 64 + (size_t)__builtin_ctzll(x);
+			if (zp_bits_has(m->near, i))
+				zp_machine_tell(m, ZP_EVENT_ONLINE, ZP_OK, i);
+			else if (!m->roster.s[i].left)
+				zp_machine_tell(m, ZP_EVENT_OFFLINE, ZP_OK, i);
+		}
 	memcpy(m->was_near, m->near, m->roster.words * sizeof(*m->near));
 }
 
@@ -185,13 +219,8 @@ tell_late(struct zp_machine *m)
 static bool
 name_holds(const struct zp_machine *m)
 {
-	if (!m->named ||
-	    memcmp(m->in, m->choice, m->roster.words * sizeof(*m->in)) != 0)
-		return false;
-	for (size_t i = 0; i < m->n; i++)
-		if (m->who[i].gen != m->roster.s[m->place[i]].m.who.gen)
-			return false;
-	return true;
+	return m->named && m->named_gens == m->roster.gens &&
+	    memcmp(m->in, m->choice, m->roster.words * sizeof(*m->in)) == 0;
 }
 
 static enum zp_err
@@ -236,6 +265,7 @@ name(struct zp_machine *m)
 	memcpy(m->in, m->choice, r->words * sizeof(*m->in));
 	zp_group_view_id(m->rp, m->who, m->n, m->name);
 	m->named = true;
+	m->named_gens = r->gens;
 	return ZP_OK;
 }
 
@@ -247,8 +277,8 @@ name(struct zp_machine *m)
 static enum zp_err
 choose(struct zp_machine *m)
 {
-	m->view = zp_view_choose(&m->roster, m->now, &m->rules, m->near,
-	    m->conv, m->pairs, m->choice);
+	m->view = zp_view_choose(
+	    &m->roster, m->now, &m->rules, m->near, m->conv, m->key, m->choice);
 	if (m->has_published &&
 	    !zp_bits_within(m->published, m->choice, m->roster.words))
 		zp_phase_raise(m);
@@ -288,6 +318,7 @@ follow(struct zp_machine *m)
 		wipe(m);
 		memcpy(m->id, m->name, sizeof(m->id));
 		m->has_id = true;
+		m->shown_fresh = false;
 		m->phase = ZP_PHASE_SETTLE;
 		m->t_settle =
 		    m->now + (m->view.open ? m->t.open : settle_time(m));
@@ -343,6 +374,7 @@ hold(struct zp_machine *m, size_t place, uint64_t until)
 
 	if (s->hold < until)
 		s->hold = until;
+	zp_roster_touch(&m->roster, place);
 }
 
 /* Nobody is to blame but who sent what is no point. */

@@ -41,6 +41,10 @@ zp_phase_running(const struct zp_machine *m)
 bool
 zp_phase_shows(const struct zp_machine *m, size_t place, uint8_t flag);
 
+/* Notes what its last hello shows. */
+void
+zp_phase_note(struct zp_machine *m, size_t place);
+
 /* Fixed: the users or members asked for are not all here. */
 bool
 zp_phase_incomplete(const struct zp_machine *m);

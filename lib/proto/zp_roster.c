@@ -26,6 +26,9 @@ reserve(struct zp_roster *r, size_t cap)
 	if (!grow(&r->s, cap, sizeof(*r->s)) ||
 	    !grow(&r->order, cap, sizeof(*r->order)) ||
 	    !grow(&r->by_mid, cap, sizeof(*r->by_mid)) ||
+	    !grow(&r->mids, cap, sizeof(*r->mids)) ||
+	    !grow(&r->change, cap, sizeof(*r->change)) ||
+	    !grow(&r->closed, cap, sizeof(*r->closed)) ||
 	    !grow(&r->lists, cap * r->words, sizeof(*r->lists)) ||
 	    !grow(&r->listed_by, cap * r->words, sizeof(*r->listed_by)))
 		return ZP_ERR_MEMORY;
@@ -35,6 +38,9 @@ reserve(struct zp_roster *r, size_t cap)
 	    zp_roster_lists(r, r->cap), 0, more * r->words * sizeof(*r->lists));
 	memset(zp_roster_listed_by(r, r->cap), 0,
 	    more * r->words * sizeof(*r->listed_by));
+	memset(r->closed + r->cap, 0, more * sizeof(*r->closed));
+	for (size_t i = r->cap; i < cap; i++)
+		r->change[i] = UINT64_MAX;
 	r->cap = cap;
 	return ZP_OK;
 }
@@ -62,8 +68,7 @@ mid_at(const struct zp_roster *r, const uint8_t *mid)
 
 	while (low < high) {
 		size_t at = low + (high - low) / 2;
-		if (memcmp(r->s[r->by_mid[at]].m.mid, mid, ZP_GROUP_MID_LEN) <
-		    0)
+		if (memcmp(r->mids[at], mid, ZP_GROUP_MID_LEN) < 0)
 			low = at + 1;
 		else
 			high = at;
@@ -78,7 +83,8 @@ put_at(size_t *array, size_t n, size_t at, size_t place)
 	array[at] = place;
 }
 
-static void
+/* Returns where it was. */
+static size_t
 take_from(size_t *array, size_t n, size_t place)
 {
 	size_t at = 0;
@@ -86,7 +92,84 @@ take_from(size_t *array, size_t n, size_t place)
 	while (array[at] != place)
 		at++;
 	memmove(array + at, array + at + 1, (n - at - 1) * sizeof(*array));
+	return at;
 }
+
+/* ---- pairs, counted along ----------------------------------------------- */
+
+/* Word w of the row of those with whom `a` is in a closed pair. */
+static uint64_t
+closed_word(const struct zp_roster *r, size_t a, size_t w)
+{
+	return zp_roster_lists(r, a)[w] & zp_roster_listed_by(r, a)[w];
+}
+
+static void
+set_near(struct zp_roster *r, size_t a, bool near)
+{
+	if (zp_bits_has(r->near, a) == near)
+		return;
+	if (near) {
+		zp_bits_add(r->near, a);
+		r->near_count++;
+		r->closed_sum += 2 * (size_t)r->closed[a];
+	} else {
+		zp_bits_del(r->near, a);
+		r->near_count--;
+		r->closed_sum -= 2 * (size_t)r->closed[a];
+	}
+	for (size_t w = 0; w < r->words; w++)
+		for (uint64_t row = closed_word(r, a, w); row != 0;
+		     row &= row - 1) {
+			size_t b = w * 64 + (size_t)__builtin_ctzll(row);
+			if (near)
+				r->closed[b]++;
+			else
+				r->closed[b]--;
+		}
+}
+
+/* a lists b, or does so no more. */
+static void
+set_lists(struct zp_roster *r, size_t a, size_t b, bool lists)
+{
+	const bool near_a = zp_bits_has(r->near, a);
+	const bool near_b = zp_bits_has(r->near, b);
+
+	if (lists) {
+		zp_bits_add(zp_roster_lists(r, a), b);
+		zp_bits_add(zp_roster_listed_by(r, b), a);
+	} else {
+		zp_bits_del(zp_roster_lists(r, a), b);
+		zp_bits_del(zp_roster_listed_by(r, b), a);
+	}
+	/* The pair is as open as before. */
+	if (!zp_bits_has(zp_roster_lists(r, b), a))
+		return;
+	if (lists) {
+		r->closed[a] += near_b;
+		r->closed[b] += near_a;
+		r->closed_sum += near_a && near_b ? 2 : 0;
+	} else {
+		r->closed[a] -= near_b;
+		r->closed[b] -= near_a;
+		r->closed_sum -= near_a && near_b ? 2 : 0;
+	}
+}
+
+void
+zp_roster_place(
+    struct zp_roster *r, size_t place, bool heard, bool near, uint64_t change)
+{
+	if (heard)
+		zp_bits_add(r->heard, place);
+	else
+		zp_bits_del(r->heard, place);
+	set_near(r, place, near);
+	r->change[place] = change;
+}
+
+/* ---- seats -------------------------------------------------------------- */
 
 static int
 compare_mids(const void *a, const void *b)
@@ -109,16 +192,33 @@ recognize(struct zp_roster *r, size_t place)
 	}
 }
 
+/* Whether the sessions at i and i + 1 of the order have one P. */
+static bool
+twins_at(const struct zp_roster *r, size_t i)
+{
+	return i + 1 < r->count &&
+	    memcmp(r->s[r->order[i]].m.who.p, r->s[r->order[i + 1]].m.who.p,
+		ZP_PSEUDONYM_LEN) == 0;
+}
+
 static void
 seat(struct zp_roster *r, size_t place, const struct zp_member *m)
 {
+	size_t at = order_at(r, &m->who), mid = mid_at(r, m->mid);
+
 	memset(&r->s[place], 0, sizeof(r->s[place]));
 	r->s[place].m = *m;
 	r->s[place].taken = true;
 	r->s[place].seen_most_by = ZP_ROSTER_NONE;
-	put_at(r->order, r->count, order_at(r, &m->who), place);
-	put_at(r->by_mid, r->count, mid_at(r, m->mid), place);
+	put_at(r->order, r->count, at, place);
+	put_at(r->by_mid, r->count, mid, place);
+	memmove(r->mids + mid + 1, r->mids + mid,
+	    (r->count - mid) * sizeof(*r->mids));
+	memcpy(r->mids[mid], m->mid, sizeof(*r->mids));
 	r->count++;
+	r->twins =
+	    r->twins || twins_at(r, at) || (at > 0 && twins_at(r, at - 1));
+	zp_roster_touch(r, place);
 	recognize(r, place);
 }
 
@@ -133,11 +233,20 @@ forget_strangers(struct zp_session *s)
 static void
 unseat(struct zp_roster *r, size_t place)
 {
+	zp_roster_place(r, place, false, false, UINT64_MAX);
 	take_from(r->order, r->count, place);
-	take_from(r->by_mid, r->count, place);
+	size_t mid = take_from(r->by_mid, r->count, place);
+	memmove(r->mids + mid, r->mids + mid + 1,
+	    (r->count - mid - 1) * sizeof(*r->mids));
 	r->count--;
+	if (r->twins) {
+		r->twins = false;
+		for (size_t i = 0; i < r->count && !r->twins; i++)
+			r->twins = twins_at(r, i);
+	}
 	r->s[place].taken = false;
 	forget_strangers(&r->s[place]);
+	r->closed[place] = 0;
 	memset(zp_roster_lists(r, place), 0, r->words * sizeof(*r->lists));
 	memset(
 	    zp_roster_listed_by(r, place), 0, r->words * sizeof(*r->listed_by));
@@ -157,6 +266,11 @@ zp_roster_init(struct zp_roster *r, size_t limit, const struct zp_member *self)
 	memset(r, 0, sizeof(*r));
 	r->limit = limit;
 	r->words = ZP_BITS_WORDS(limit);
+	r->row = calloc(3 * r->words, sizeof(*r->row));
+	if (r->row == NULL)
+		return ZP_ERR_MEMORY;
+	r->heard = r->row + r->words;
+	r->near = r->heard + r->words;
 	enum zp_err err = reserve(r, limit < FIRST_CAP ? limit : FIRST_CAP);
 	if (err != ZP_OK) {
 		zp_roster_free(r);
@@ -174,6 +288,10 @@ zp_roster_free(struct zp_roster *r)
 	free(r->s);
 	free(r->order);
 	free(r->by_mid);
+	free(r->mids);
+	free(r->change);
+	free(r->closed);
+	free(r->row);
 	free(r->lists);
 	free(r->listed_by);
 	free(r->flap);
@@ -197,8 +315,7 @@ zp_roster_find_mid(
 {
 	size_t at = mid_at(r, mid);
 
-	if (at < r->count &&
-	    memcmp(r->s[r->by_mid[at]].m.mid, mid, ZP_GROUP_MID_LEN) == 0)
+	if (at < r->count && memcmp(r->mids[at], mid, ZP_GROUP_MID_LEN) == 0)
 		return r->by_mid[at];
 	return ZP_ROSTER_NONE;
 }
@@ -249,22 +366,12 @@ zp_roster_rename(struct zp_roster *r, const struct zp_member *self)
 	unseat(r, ZP_ROSTER_SELF);
 	seat(r, ZP_ROSTER_SELF, self);
 	for (size_t i = 0; i < r->cap; i++) {
+		if (r->s[i].taken)
+			zp_roster_touch(r, i);
 		r->s[i].near_until = 0;
 		r->s[i].acks_sent_at = 0;
 		r->s[i].seen_ours = 0;
 	}
-}
-
-static void
-clear_lists(struct zp_roster *r, size_t place)
-{
-	uint64_t *row = zp_roster_lists(r, place);
-
-	for (size_t b = 0; b < r->cap; b++)
-		if (zp_bits_has(row, b))
-			zp_bits_del(zp_roster_listed_by(r, b), place);
-	memset(row, 0, r->words * sizeof(*row));
-	forget_strangers(&r->s[place]);
 }
 
 /* Without memory it is not noted; the next hello lists it again. */
@@ -277,16 +384,39 @@ note_stranger(struct zp_session *s, const uint8_t *mid, size_t most)
 		memcpy(s->strange[s->strangers++], mid, ZP_GROUP_MID_LEN);
 }
 
+/* The new row in place of the old one, bit by bit where they differ. */
 static void
-note_listed(
-    struct zp_roster *r, size_t place, size_t b, const struct zp_hello_entry *e)
+keep_row(struct zp_roster *r, size_t place)
 {
-	zp_bits_add(zp_roster_lists(r, place), b);
-	zp_bits_add(zp_roster_listed_by(r, b), place);
-	if (b != ZP_ROSTER_SELF && e->seen > r->s[b].seen_most) {
-		r->s[b].seen_most = e->seen;
+	for (size_t w = 0; w < r->words; w++) {
+		uint64_t is = r->row[w];
+		for (uint64_t x = is ^ zp_roster_lists(r, place)[w]; x != 0;
+		     x &= x - 1) {
+			size_t b = (size_t)__builtin_ctzll(x);
+			set_lists(r, place, w * 64 + b, (is >> b & 1) != 0);
+		}
+	}
+}
+
+static void
+note_seen(struct zp_roster *r, size_t place, size_t b, uint64_t seen)
+{
+	if (seen > r->s[b].seen_most) {
+		r->s[b].seen_most = seen;
 		r->s[b].seen_most_by = place;
 	}
+}
+
+static void
+trim_strangers(struct zp_session *s)
+{
+	void *less;
+
+	if (s->strange == NULL)
+		return;
+	less = realloc(s->strange, s->strangers * sizeof(*s->strange));
+	if (less != NULL)
+		s->strange = less;
 }
 
 /* Entries and member ids both ascend, so one walk over both is enough. */
@@ -296,14 +426,14 @@ keep_lists(struct zp_roster *r, size_t place, const struct zp_hello *h,
 {
 	size_t at = 0;
 
-	clear_lists(r, place);
+	memset(r->row, 0, r->words * sizeof(*r->row));
+	forget_strangers(&r->s[place]);
 	for (uint16_t i = 0; i < h->count; i++) {
 		struct zp_hello_entry e;
 		int order = 1;
 		zp_hello_entry(h, i, &e);
 		while (at < r->count &&
-		    (order = memcmp(
-			 r->s[r->by_mid[at]].m.mid, e.mid, sizeof(e.mid))) < 0)
+		    (order = memcmp(r->mids[at], e.mid, sizeof(e.mid))) < 0)
 			at++;
 		if (at == r->count || order != 0) {
 			note_stranger(
@@ -311,12 +441,16 @@ keep_lists(struct zp_roster *r, size_t place, const struct zp_hello *h,
 			continue;
 		}
 		size_t b = r->by_mid[at];
-		note_listed(r, place, b, &e);
+		zp_bits_add(r->row, b);
 		if (b == ZP_ROSTER_SELF) {
 			*us = e;
 			*has_us = true;
+		} else if (e.seen > 0) {
+			note_seen(r, place, b, e.seen);
 		}
 	}
+	trim_strangers(&r->s[place]);
+	keep_row(r, place);
 }
 
 void
@@ -333,6 +467,8 @@ zp_roster_keep(struct zp_roster *r, size_t place, uint64_t seq,
 	s->at = now;
 	s->flags = h->flags;
 	s->left = (h->flags & ZP_HELLO_LEAVE) != 0;
+	if (s->m.who.gen != h->gen)
+		r->gens++;
 	s->m.who.gen = h->gen;
 	s->notes = h->notes;
 	s->messages = h->messages;

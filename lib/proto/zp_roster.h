@@ -61,9 +61,24 @@ struct zp_roster {
 	size_t count; /* places taken, our own included */
 	size_t *order; /* places by P || sid, ascending */
 	size_t *by_mid; /* places by member id, ascending */
+	uint8_t (*mids)[ZP_GROUP_MID_LEN]; /* the same ids, side by side */
+	bool twins; /* two sessions have the same P */
+	uint64_t gens; /* grows when a generation does */
 	size_t words; /* of every set of places */
 	uint64_t *lists; /* row a: whom a's last hello lists */
 	uint64_t *listed_by; /* row b: whose last hellos list b */
+	uint64_t *row; /* scratch: a row */
+	/*
+	 * Counted along, so that a hello costs no look at everybody: who was
+	 * heard and near at the last look, for each place when to look again
+	 * (0: now), with how many of those near it is in a closed pair, and
+	 * the sum of this over those near.
+	 */
+	uint64_t *heard, *near;
+	uint64_t *change;
+	uint32_t *closed;
+	size_t near_count;
+	size_t closed_sum;
 	struct zp_flap *flap;
 	size_t flaps;
 	size_t flap_cap;
@@ -107,6 +122,18 @@ void
 zp_roster_keep(struct zp_roster *r, size_t place, uint64_t seq,
     const struct zp_hello *h, uint64_t now, struct zp_hello_entry *us,
     bool *has_us);
+
+/* What decides whether it is heard or near has changed. */
+static inline void
+zp_roster_touch(struct zp_roster *r, size_t place)
+{
+	r->change[place] = 0;
+}
+
+/* Whether it is heard and near, and when that may change by time. */
+void
+zp_roster_place(
+    struct zp_roster *r, size_t place, bool heard, bool near, uint64_t change);
 
 /*
  * Counts a new session of a sender; returns for how long to ignore it:

@@ -12,13 +12,19 @@ sooner(uint64_t *next, uint64_t when, uint64_t now)
 }
 
 static bool
-same_user(const struct zp_session *a, const struct zp_session *b)
+same_p(const struct zp_session *a, const struct zp_session *b)
 {
-	return memcmp(a->m.who.p, b->m.who.p, sizeof(a->m.who.p)) == 0 &&
-	    memcmp(a->m.who.idkey, b->m.who.idkey, sizeof(a->m.who.idkey)) == 0;
+	return memcmp(a->m.who.p, b->m.who.p, sizeof(a->m.who.p)) == 0;
 }
 
-/* Sessions of one user lie side by side in the order. */
+static bool
+same_idkey(const struct zp_session *a, const struct zp_session *b)
+{
+	return memcmp(a->m.who.idkey, b->m.who.idkey, sizeof(a->m.who.idkey)) ==
+	    0;
+}
+
+/* A user's sessions lie among those of one P, side by side in the order. */
 static void
 drop_replaced(const struct zp_roster *r, uint64_t now,
     const struct zp_view_rules *rules, uint64_t *heard, uint64_t *near,
@@ -29,13 +35,12 @@ drop_replaced(const struct zp_roster *r, uint64_t now,
 		size_t j = i;
 		if (!zp_bits_has(near, r->order[i]))
 			continue;
-		while (j > 0 && same_user(newer, &r->s[r->order[j - 1]]))
+		while (j > 0 && same_p(newer, &r->s[r->order[j - 1]]))
 			j--;
-		for (; j < r->count && same_user(newer, &r->s[r->order[j]]);
-		     j++) {
+		for (; j < r->count && same_p(newer, &r->s[r->order[j]]); j++) {
 			const struct zp_session *s = &r->s[r->order[j]];
 			if (r->order[j] == ZP_ROSTER_SELF ||
-			    s->at >= newer->first_at)
+			    !same_idkey(newer, s) || s->at >= newer->first_at)
 				continue;
 			if (now < newer->first_at + rules->replaced) {
 				sooner(next, newer->first_at + rules->replaced,
@@ -48,34 +53,56 @@ drop_replaced(const struct zp_roster *r, uint64_t now,
 	}
 }
 
+/* Looks at one session again. */
+static void
+look(struct zp_roster *r, uint64_t now, const struct zp_view_rules *rules,
+    size_t place)
+{
+	const struct zp_session *s = &r->s[place];
+	const uint64_t gone = s->at + rules->gone;
+	uint64_t next = UINT64_MAX;
+	bool heard =
+	    s->taken && s->said && !s->left && s->at >= s->mute && now < gone;
+
+	if (heard) {
+		sooner(&next, gone, now);
+		sooner(&next, s->hold, now);
+		sooner(&next, s->near_until, now);
+	}
+	heard = heard && now >= s->hold;
+	zp_roster_place(r, place, heard, heard && now < s->near_until, next);
+}
+
 uint64_t
-zp_view_near(const struct zp_roster *r, uint64_t now,
+zp_view_near(struct zp_roster *r, uint64_t now,
     const struct zp_view_rules *rules, uint64_t *heard, uint64_t *near)
 {
 	uint64_t next = UINT64_MAX;
 
-	memset(heard, 0, r->words * sizeof(*heard));
-	memset(near, 0, r->words * sizeof(*near));
 	for (size_t i = 1; i < r->cap; i++) {
-		const struct zp_session *s = &r->s[i];
-		if (!s->taken || !s->said || s->left || s->at < s->mute ||
-		    now >= s->at + rules->gone)
-			continue;
-		sooner(&next, s->at + rules->gone, now);
-		if (now < s->hold) {
-			sooner(&next, s->hold, now);
-			sooner(&next, s->near_until, now);
-			continue;
-		}
-		zp_bits_add(heard, i);
-		if (now < s->near_until) {
-			zp_bits_add(near, i);
-			sooner(&next, s->near_until, now);
-		}
+		if (r->change[i] <= now)
+			look(r, now, rules, i);
+		if (r->change[i] < next)
+			next = r->change[i];
 	}
-	drop_replaced(r, now, rules, heard, near, &next);
+	memcpy(heard, r->heard, r->words * sizeof(*heard));
+	memcpy(near, r->near, r->words * sizeof(*near));
+	if (r->twins)
+		drop_replaced(r, now, rules, heard, near, &next);
 	return next;
 }
+
+/* ---- taking out --------------------------------------------------------- */
+
+/*
+ * A member's key has late, pairs, not in `conv` and its place in the order,
+ * the weightier the higher, so that the greatest key is the next to go; 0
+ * for who is in no open pair.
+ */
+#define RANK_BITS 12
+#define KEY_OUTSIDE (UINT32_C(1) << RANK_BITS)
+#define KEY_PAIR (UINT32_C(1) << (RANK_BITS + 1))
+#define KEY_LATE (UINT32_C(1) << (2 * RANK_BITS + 1))
 
 /* Word w of the row of those in v who are in an open pair with a. */
 static uint64_t
@@ -90,67 +117,73 @@ open_word(const struct zp_roster *r, const uint64_t *v, size_t a, size_t w)
 	return row;
 }
 
-static size_t
-count_pairs(const struct zp_roster *r, const uint64_t *v, size_t *pairs)
+/*
+ * Pairs among v.  The roster's counts are of all who are near by its own
+ * look, so they hold if v is that set.
+ */
+static uint32_t
+pairs_of(const struct zp_roster *r, const uint64_t *v, size_t a, bool counted)
 {
-	size_t all = 0;
+	size_t n = 0;
 
-	for (size_t a = 1; a < r->cap; a++) {
-		pairs[a] = 0;
-		if (!zp_bits_has(v, a))
-			continue;
-		for (size_t w = 0; w < r->words; w++)
-			pairs[a] +=
-			    (size_t)__builtin_popcountll(open_word(r, v, a, w));
-		all += pairs[a];
-	}
-	return all;
+	if (counted)
+		return (uint32_t)(r->near_count - 1) - r->closed[a];
+	for (size_t w = 0; w < r->words; w++)
+		n += (size_t)__builtin_popcountll(open_word(r, v, a, w));
+	return (uint32_t)n;
 }
 
-/* The next to go, by the order of zp_view.h; places come in P || sid. */
-static size_t
-worst(const struct zp_roster *r, uint64_t now, uint64_t late,
-    const uint64_t *conv, const size_t *pairs)
+/* Fills key; false if no pair is open. */
+static bool
+make_keys(const struct zp_roster *r, uint64_t now, uint64_t late,
+    const uint64_t *conv, const uint64_t *v, uint32_t *key)
 {
-	size_t found = ZP_ROSTER_NONE;
-	bool found_late = false, found_in = false;
+	const bool counted = memcmp(v, r->near, r->words * sizeof(*v)) == 0;
+	bool open = false;
 
+	if (counted && r->closed_sum == r->near_count * (r->near_count - 1))
+		return false;
+	memset(key, 0, r->cap * sizeof(*key));
 	for (size_t i = 0; i < r->count; i++) {
 		size_t a = r->order[i];
-		if (a == ZP_ROSTER_SELF || pairs[a] == 0)
+		if (!zp_bits_has(v, a))
 			continue;
-		bool is_late = now - r->s[a].at > late;
-		bool in = zp_bits_has(conv, a);
-		if (found != ZP_ROSTER_NONE) {
-			if (is_late != found_late) {
-				if (!is_late)
-					continue;
-			} else if (pairs[a] != pairs[found]) {
-				if (pairs[a] < pairs[found])
-					continue;
-			} else if (in && !found_in) {
-				continue;
-			}
-		}
-		found = a;
-		found_late = is_late;
-		found_in = in;
+		uint32_t pairs = pairs_of(r, v, a, counted);
+		if (pairs == 0)
+			continue;
+		open = true;
+		key[a] = (uint32_t)i + pairs * KEY_PAIR;
+		if (!zp_bits_has(conv, a))
+			key[a] += KEY_OUTSIDE;
+		if (now - r->s[a].at > late)
+			key[a] += KEY_LATE;
 	}
-	return found;
+	return open;
+}
+
+static uint32_t
+greatest(const uint32_t *key, size_t n)
+{
+	uint32_t most = 0;
+
+	for (size_t i = 0; i < n; i++)
+		most = key[i] > most ? key[i] : most;
+	return most;
 }
 
 static void
-take_out(const struct zp_roster *r, uint64_t *v, size_t *pairs, size_t a)
+take_out(const struct zp_roster *r, uint64_t *v, uint32_t *key, size_t a)
 {
 	for (size_t w = 0; w < r->words; w++) {
-		uint64_t row = open_word(r, v, a, w);
-		while (row != 0) {
+		for (uint64_t row = open_word(r, v, a, w); row != 0;
+		     row &= row - 1) {
 			size_t b = w * 64 + (size_t)__builtin_ctzll(row);
-			row &= row - 1;
-			pairs[b]--;
+			key[b] -= KEY_PAIR;
+			if ((key[b] & (KEY_LATE - KEY_PAIR)) == 0)
+				key[b] = 0;
 		}
 	}
-	pairs[a] = 0;
+	key[a] = 0;
 	zp_bits_del(v, a);
 }
 
@@ -175,16 +208,16 @@ last_in_order(
 struct zp_view_result
 zp_view_choose(const struct zp_roster *r, uint64_t now,
     const struct zp_view_rules *rules, const uint64_t *near,
-    const uint64_t *conv, size_t *pairs, uint64_t *v)
+    const uint64_t *conv, uint32_t *key, uint64_t *v)
 {
 	struct zp_view_result result = {0};
 	size_t a;
 
 	memcpy(v, near, r->words * sizeof(*v));
-	result.open = count_pairs(r, v, pairs) > 0;
-	while (result.open &&
-	    (a = worst(r, now, rules->late, conv, pairs)) != ZP_ROSTER_NONE)
-		take_out(r, v, pairs, a);
+	result.open = make_keys(r, now, rules->late, conv, v, key);
+	for (uint32_t k = result.open ? greatest(key, r->cap) : 0; k != 0;
+	     k = greatest(key, r->cap))
+		take_out(r, v, key, r->order[k & (KEY_OUTSIDE - 1)]);
 	zp_bits_add(v, ZP_ROSTER_SELF);
 	size_t n = zp_bits_count(v, r->words);
 	for (; n > rules->max_members; n--) {

@@ -27,7 +27,7 @@ struct zp_view_rules {
  * either set changes by time alone, UINT64_MAX if never.
  */
 uint64_t
-zp_view_near(const struct zp_roster *r, uint64_t now,
+zp_view_near(struct zp_roster *r, uint64_t now,
     const struct zp_view_rules *rules, uint64_t *heard, uint64_t *near);
 
 /*
@@ -35,7 +35,7 @@ zp_view_near(const struct zp_roster *r, uint64_t now,
  * list one another: first one late, then one in most open pairs, then one
  * not in `conv`, then the highest P || sid; likewise, from the third rule
  * on, until no more than max_members are left.  If we ourselves are too many
- * by that order, V is we alone.  `pairs`: scratch, one for each place.
+ * by that order, V is we alone.  `key`: scratch, one for each place.
  */
 struct zp_view_result {
 	bool open; /* a pair of near members is open */
@@ -45,6 +45,6 @@ struct zp_view_result {
 struct zp_view_result
 zp_view_choose(const struct zp_roster *r, uint64_t now,
     const struct zp_view_rules *rules, const uint64_t *near,
-    const uint64_t *conv, size_t *pairs, uint64_t *v);
+    const uint64_t *conv, uint32_t *key, uint64_t *v);
 
 #endif
