@@ -32,13 +32,14 @@ _zpinc() {
 	case $prev in
 	--key) mapfile -t COMPREPLY < <(_zpinc_names key -- "$cur"); return ;;
 	--identity) mapfile -t COMPREPLY < <(_zpinc_names id -- "$cur"); return ;;
-	--cafile|--cert|--output|--passfile|--state|--trust) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	--cacert|--cafile|--cert|--header-file|--output|--passfile|--state|--trust) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	--suite) mapfile -t COMPREPLY < <(compgen -W 'zp1 mles' -- "$cur"); return ;;
 	--trust-new) mapfile -t COMPREPLY < <(compgen -W 'first-use never' -- "$cur"); return ;;
 	esac
 	case $cmd in
 	'zpinc-file') opts='--cursor --once --timeout --keep --help --version -c -1 -t -n -h -V' ;;
 	'zpinc-handshake') opts='--key --uid --identity --members --min --timeout --output --force --trust --trust-new --sub --pub --confine --verbose --help --version -k -u -i -m -n -t -o -f -v -h -V' ;;
+	'zpinc-http') opts='--cursor --once --timeout --keepalive --cacert --header-file --window --batch --quiet --help --version -c -1 -t -k -C -H -w -b -q -h -V' ;;
 	'zpinc-key new') opts='--channel --output --random --passfile --work --suite --force --help --version -c -o -f -h -V' ;;
 	'zpinc-key passphrase') opts='--words --help --version -h -V' ;;
 	'zpinc-key topic') opts='--key --live --help --version -k -h -V' ;;
@@ -48,6 +49,7 @@ _zpinc() {
 	'zpinc-key identity') opts='--output --force --help --version -o -f -h -V' ;;
 	'zpinc-key public') opts='--identity --help --version -i -h -V' ;;
 	'zpinc-key trust') opts='--key --trust --help --version -k -h -V' ;;
+	'zpinc-mqtt') opts='--cursor --once --timeout --keepalive --state --cafile --cert --key --help --version -c -1 -t -k -s -h -V' ;;
 	'zpinc-open') opts='--key --format --json --raw --state --trust --trust-new --strict --all --count --wait --max-age --expect --verbose --confine --help --version -k -F -j -C -W -v -h -V' ;;
 	'zpinc-pipe') opts='--key --uid --identity --members --format --json --echo --listen --notes --require-fs --fallback --rekey --state --max-record --no-time --trust --trust-new --sub --pub --confine --verbose --help --version -k -u -i -m -F -j -v -h -V' ;;
 	'zpinc-redis') opts='--cursor --once --timeout --keepalive --keep --cafile --cert --key --help --version -c -1 -t -k -n -h -V' ;;
@@ -56,4 +58,4 @@ _zpinc() {
 	mapfile -t COMPREPLY < <(compgen -W "$opts" -- "$cur")
 }
 
-complete -o default -F _zpinc zpinc-file zpinc-handshake zpinc-key zpinc-open zpinc-pipe zpinc-redis zpinc-seal
+complete -o default -F _zpinc zpinc-file zpinc-handshake zpinc-http zpinc-key zpinc-mqtt zpinc-open zpinc-pipe zpinc-redis zpinc-seal

@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 #include "base/zp_err.h"
-#include "net/zp_url.h"
+#include "proc/zp_url.h"
 
 /*
  * From a relay's URL to those of its topics, zpinc-http(1).  The topic is
