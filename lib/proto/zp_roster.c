@@ -264,7 +264,8 @@ enum zp_err
 zp_roster_init(struct zp_roster *r, size_t limit, const struct zp_member *self)
 {
 	memset(r, 0, sizeof(*r));
-	r->limit = limit;
+	r->limit = limit < ZP_ROSTER_MAX ? limit : ZP_ROSTER_MAX;
+	limit = r->limit;
 	r->words = ZP_BITS_WORDS(limit);
 	r->row = calloc(3 * r->words, sizeof(*r->row));
 	if (r->row == NULL)

@@ -17,6 +17,7 @@
 
 #define ZP_ROSTER_NONE SIZE_MAX
 #define ZP_ROSTER_SELF 0
+#define ZP_ROSTER_MAX 2048 /* places at most */
 
 struct zp_session {
 	struct zp_member m; /* who.gen: its generation */

@@ -97,12 +97,17 @@ zp_view_near(struct zp_roster *r, uint64_t now,
 /*
  * A member's key has late, pairs, not in `conv` and its place in the order,
  * the weightier the higher, so that the greatest key is the next to go; 0
- * for who is in no open pair.
+ * for who is not in.  Pairs have an offset common to all, so that one may
+ * leave by a look at its closed pairs or at its open ones, whichever are
+ * fewer.
  */
 #define RANK_BITS 12
 #define KEY_OUTSIDE (UINT32_C(1) << RANK_BITS)
 #define KEY_PAIR (UINT32_C(1) << (RANK_BITS + 1))
 #define KEY_LATE (UINT32_C(1) << (2 * RANK_BITS + 1))
+_Static_assert(
+    2 * ZP_ROSTER_MAX <= KEY_LATE / KEY_PAIR && ZP_ROSTER_MAX <= KEY_OUTSIDE,
+    "pairs, their offset and a place in the order fit into a key");
 
 /* Word w of the row of those in v who are in an open pair with a. */
 static uint64_t
@@ -149,9 +154,7 @@ make_keys(const struct zp_roster *r, uint64_t now, uint64_t late,
 		if (!zp_bits_has(v, a))
 			continue;
 		uint32_t pairs = pairs_of(r, v, a, counted);
-		if (pairs == 0)
-			continue;
-		open = true;
+		open = open || pairs > 0;
 		key[a] = (uint32_t)i + pairs * KEY_PAIR;
 		if (!zp_bits_has(conv, a))
 			key[a] += KEY_OUTSIDE;
@@ -171,20 +174,53 @@ greatest(const uint32_t *key, size_t n)
 	return most;
 }
 
+/* Adds to the keys of those in row w. */
 static void
-take_out(const struct zp_roster *r, uint64_t *v, uint32_t *key, size_t a)
+add_to_row(uint32_t *key, size_t w, uint64_t row, uint32_t what)
 {
-	for (size_t w = 0; w < r->words; w++) {
-		for (uint64_t row = open_word(r, v, a, w); row != 0;
-		     row &= row - 1) {
-			size_t b = w * 64 + (size_t)__builtin_ctzll(row);
-			key[b] -= KEY_PAIR;
-			if ((key[b] & (KEY_LATE - KEY_PAIR)) == 0)
-				key[b] = 0;
-		}
-	}
-	key[a] = 0;
+	for (; row != 0; row &= row - 1)
+		key[w * 64 + (size_t)__builtin_ctzll(row)] += what;
+}
+
+static void
+take_out(const struct zp_roster *r, uint64_t *v, uint32_t *key, size_t a,
+    uint32_t *n)
+{
+	const uint32_t pairs = key[a] % KEY_LATE / KEY_PAIR - n[1];
+
 	zp_bits_del(v, a);
+	key[a] = 0;
+	n[0]--;
+	if (2 * pairs > n[0]) {
+		/* One pair less for all, but for those who had none with it. */
+		n[1]++;
+		for (size_t w = 0; w < r->words; w++)
+			add_to_row(
+			    key, w, v[w] & ~open_word(r, v, a, w), KEY_PAIR);
+		return;
+	}
+	for (size_t w = 0; w < r->words; w++)
+		add_to_row(key, w, open_word(r, v, a, w), 0 - KEY_PAIR);
+}
+
+/* Until no pair is open.  n: members of v, and the offset of pairs. */
+static void
+take_out_all(const struct zp_roster *r, uint64_t *v, uint32_t *key)
+{
+	uint32_t n[2] = {(uint32_t)zp_bits_count(v, r->words), 0};
+
+	for (;;) {
+		uint32_t k = greatest(key, r->cap);
+		size_t a = r->order[k % KEY_OUTSIDE];
+		if (k == 0)
+			return;
+		if (k % KEY_LATE / KEY_PAIR > n[1])
+			take_out(r, v, key, a, n);
+		else if (k >= KEY_LATE)
+			key[a] -= KEY_LATE;
+		else
+			return;
+	}
 }
 
 static size_t
@@ -211,17 +247,14 @@ zp_view_choose(const struct zp_roster *r, uint64_t now,
     const uint64_t *conv, uint32_t *key, uint64_t *v)
 {
 	struct zp_view_result result = {0};
-	size_t a;
-
 	memcpy(v, near, r->words * sizeof(*v));
 	result.open = make_keys(r, now, rules->late, conv, v, key);
-	for (uint32_t k = result.open ? greatest(key, r->cap) : 0; k != 0;
-	     k = greatest(key, r->cap))
-		take_out(r, v, key, r->order[k & (KEY_OUTSIDE - 1)]);
+	if (result.open)
+		take_out_all(r, v, key);
 	zp_bits_add(v, ZP_ROSTER_SELF);
 	size_t n = zp_bits_count(v, r->words);
 	for (; n > rules->max_members; n--) {
-		a = last_in_order(r, v, conv);
+		size_t a = last_in_order(r, v, conv);
 		result.full = true;
 		if (a == ZP_ROSTER_SELF) {
 			memset(v, 0, r->words * sizeof(*v));
