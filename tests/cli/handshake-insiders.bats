@@ -16,7 +16,8 @@ teardown() {
 # An insider, who has the password: whatever he does is told with his name,
 # and nobody takes him in.
 insider() { # WHAT, then the line that tells it
-	join alice -t 1.5 "$RELAY"
+	# Long enough for a busy machine to start the oracle.
+	join alice -t 4 "$RELAY"
 	join_oracle mallory 1 --do "$1"
 	oracle=$!
 	await_status alice 4
@@ -46,7 +47,7 @@ insider() { # WHAT, then the line that tells it
 	zpinc-key new -c ops --random -o other.key 2> /dev/null
 	join alice "$RELAY"
 	join bob "$RELAY"
-	join mallory -k ./other.key -t 1.5 "$RELAY"
+	join mallory -k ./other.key -t 3 "$RELAY"
 	agree alice bob
 	await_status mallory 4
 	grep -q 'nobody else is here' mallory.err
