@@ -227,8 +227,11 @@ zp_outbox_free(struct zp_outbox *o)
 static void
 tell(struct zp_outbox *o, const struct zp_outitem *it, enum zp_outbox_kind kind)
 {
-	struct zp_outbox_event ev = {
-	    .kind = kind, .what = it->kind, .seq = it->seq, .time = it->time};
+	struct zp_outbox_event ev = {.kind = kind,
+	    .what = it->kind,
+	    .seq = it->seq,
+	    .time = it->time,
+	    .tag = it->tag};
 
 	memcpy(ev.sid, it->sid, sizeof(ev.sid));
 	if (it->to != NULL) {

@@ -17,7 +17,7 @@
 /* What it said. */
 static struct {
 	size_t delivered, undelivered;
-	uint64_t last_seq;
+	uint64_t last_seq, last_tag;
 	size_t lacking; /* members that lack the undelivered one */
 } told;
 
@@ -30,6 +30,7 @@ on_event(void *arg, const struct zp_outbox_event *ev)
 {
 	(void)arg;
 	told.last_seq = ev->seq;
+	told.last_tag = ev->tag;
 	if (ev->kind == ZP_OUTBOX_DELIVERED) {
 		told.delivered++;
 		return;
@@ -113,7 +114,7 @@ add(enum zp_kind kind, const char *text)
 {
 	uint64_t seq;
 
-	if (zp_outbox_add(o, now, kind, 0, 0, text, strlen(text), &seq) !=
+	if (zp_outbox_add(o, now, kind, 0, 77, text, strlen(text), &seq) !=
 	    ZP_OK)
 		abort();
 }
@@ -202,6 +203,7 @@ receipts(void)
 	IS(told.delivered, 0, "one receipt of two is not delivery");
 	heard('c', 1);
 	IS(told.delivered, 1, "all receipts are");
+	IS(told.last_tag, 77, "told with what the caller knows it by");
 	IS(zp_outbox_pending(o, ZP_KIND_MESSAGE), 0, "nothing is kept then");
 	OK(!shown(0, ZP_KIND_MESSAGE, 0), "a late echo is no error");
 	end();
