@@ -411,6 +411,12 @@ load(struct tool *t)
 		err = fail("libsodium", ZP_ERR_IO);
 	if (!err)
 		err = zp_load_key(TOOL, t->key, &t->kf);
+	if (!err && !(zp_keyfile_ops(t->kf)->can & ZP_SUITE_FIXED)) {
+		zp_say(TOOL, "%s: suite %s has no conversations to keep",
+		    t->key, zp_keyfile_ops(t->kf)->word);
+		zp_hint("zpinc-pipe converses in this suite");
+		err = ZP_ERR_KEY;
+	}
 	if (!err && t->kf->key == NULL) {
 		zp_say(TOOL, "%s: a conversation's key; a channel's is needed",
 		    t->key);

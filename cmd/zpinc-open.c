@@ -107,6 +107,18 @@ add_expected(struct reading *r, char *value)
 	return ZP_ERR_USAGE;
 }
 
+/* --state for suites without numbers would promise too much. */
+static enum zp_err
+check_state(const struct reading *r, size_t i)
+{
+	const struct zp_suite_ops *ops = zp_keyfile_ops(r->kf[i]);
+
+	if (r->config.state_path == NULL || (ops->can & ZP_SUITE_NUMBERS))
+		return ZP_OK;
+	zp_say(TOOL, "--state: suite %s has no numbers to remember", ops->word);
+	return ZP_ERR_USAGE;
+}
+
 static enum zp_err
 start(struct reading *r)
 {
@@ -128,6 +140,8 @@ start(struct reading *r)
 	err = zp_inbox_new(&r->inbox, &r->config);
 	for (size_t i = 0; i < r->n_keys && !err; i++) {
 		err = zp_load_key(TOOL, r->keys[i], &r->kf[i]);
+		if (!err)
+			err = check_state(r, i);
 		if (err)
 			return err;
 		err = zp_inbox_key(r->inbox, r->kf[i]);

@@ -8,23 +8,32 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "crypt/zp_pseudo.h"
 #include "crypt/zp_secret.h"
 #include "proc/zp_confine.h"
 #include "proc/zp_load.h"
 #include "proc/zp_opt.h"
-#include "proto/zp_session.h"
-#include "store/zp_sendstate.h"
+#include "store/zp_suite.h"
 
 #define TOOL "zpinc-seal"
 #define USAGE                                                            \
 	"zpinc-seal -k KEY [-u UID] [-i IDENTITY] [-w] [--state FILE]\n" \
-	"                  [--max-record N] [--no-time] [--confine]"
+	"                  [--max-record N] [--no-time] [--file TYPE]\n" \
+	"                  [--confine]"
 #define BLOCK 32768
 /* A line is shown as one body, and bodies are shown up to this length. */
 #define LINE_MAX_LEN 1048576
 
-enum { KEY = 1, UID, IDENTITY, WHOLE, STATE, MAX_RECORD, NO_TIME, CONFINE };
+enum {
+	KEY = 1,
+	UID,
+	IDENTITY,
+	WHOLE,
+	STATE,
+	MAX_RECORD,
+	NO_TIME,
+	FILE_TYPE,
+	CONFINE,
+};
 
 static const struct zp_opt options[] = {
     {KEY, 'k', "key", "KEY", "channel or conversation key"},
@@ -34,22 +43,22 @@ static const struct zp_opt options[] = {
     {STATE, '\0', "state", "FILE", "number on from run to run"},
     {MAX_RECORD, '\0', "max-record", "N", "characters a record (4095)"},
     {NO_TIME, '\0', "no-time", NULL, "do not tell when"},
+    {FILE_TYPE, '\0', "file", "TYPE", "-w as a file of this media type"},
     {CONFINE, '\0', "confine", NULL, "fail where the kernel cannot"},
 };
 
 struct seal {
 	/* as asked for */
-	const char *key, *uid, *identity, *state_path;
+	const char *key, *uid, *identity, *state_path, *file;
 	bool whole, no_time, confine;
 	uint64_t max_record;
 	/* in use */
 	struct zp_keyfile *kf;
 	struct zp_identity *id;
-	struct zp_sendstate *state;
-	struct zp_session *session;
+	const struct zp_suite_ops *ops;
+	struct zp_speaker *speaker;
 	struct zp_in in;
 	struct zp_out out;
-	uint64_t seq; /* next number, without a state */
 	uint64_t lines; /* read so far, for messages */
 	bool refused; /* a line did not go out */
 };
@@ -62,34 +71,6 @@ fail(const char *subject, enum zp_err err)
 
 	zp_say(TOOL, "%s: %s", subject, zp_say_err(buf, err));
 	return err;
-}
-
-/* Who speaks to whom under which key. */
-static enum zp_err
-make_context(struct seal *s, struct zp_sigctx *ctx, const uint8_t **k)
-{
-	const struct zp_convfile *c = s->kf->conv;
-	const uint8_t *amac = c ? c->amac : zp_key_amac(s->kf->key);
-	const uint8_t *aenc = c ? c->aenc : zp_key_aenc(s->kf->key);
-	char uid[ZP_NAME_MAX + 1];
-	enum zp_err err;
-
-	memset(ctx, 0, sizeof(*ctx));
-	err = zp_pseudo_make(
-	    ctx->rp, amac, aenc, ZP_PSEUDO_CHAN, zp_keyfile_channel(s->kf));
-	if (err)
-		return fail(s->key, err);
-	if (c != NULL) {
-		memcpy(ctx->p, c->members[c->me].p, sizeof(ctx->p));
-		memcpy(ctx->keyid, c->id, sizeof(ctx->keyid));
-		*k = c->key;
-		return ZP_OK;
-	}
-	*k = zp_key_msgkey(s->kf->key);
-	err = zp_load_uid(TOOL, s->uid, uid);
-	if (err)
-		return err;
-	return zp_pseudo_make(ctx->p, amac, aenc, ZP_PSEUDO_USER, uid);
 }
 
 /* A conversation was made by one user with one identity, or none. */
@@ -116,51 +97,79 @@ check_conversation(const struct seal *s)
 	return ZP_OK;
 }
 
+/* Options that the key's suite has no use for. */
+static enum zp_err
+check_suite(const struct seal *s)
+{
+	const struct {
+		const char *option;
+		bool given;
+		unsigned needs;
+		const char *why;
+	} all[] = {
+	    {"-i", s->identity != NULL, ZP_SUITE_SIGNS, "no signatures"},
+	    {"--state", s->state_path != NULL, ZP_SUITE_NUMBERS, "no numbers"},
+	    {"--max-record", s->max_record != 0, ZP_SUITE_PARTS,
+		"no bodies in parts"},
+	    {"--no-time", s->no_time, ZP_SUITE_UNTIMED,
+		"no records without time"},
+	    {"--file", s->file != NULL, ZP_SUITE_FILES, "no media types"},
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		if (!all[i].given || (s->ops->can & all[i].needs))
+			continue;
+		zp_say(TOOL, "%s: suite %s has %s", all[i].option, s->ops->word,
+		    all[i].why);
+		return ZP_ERR_USAGE;
+	}
+	return ZP_OK;
+}
+
 static enum zp_err
 open_session(struct seal *s)
 {
-	struct zp_session_params params = {
-	    .kind = s->kf->conv ? ZP_KIND_MESSAGE : ZP_KIND_NOTE,
-	    .max_record = (size_t)s->max_record};
-	struct zp_sigctx ctx;
-	struct zp_sealer *sealer;
+	char uid[ZP_SUITE_NAME_MAX + 1] = "";
+	uint8_t sid[ZP_SID_LEN];
 	struct zp_fault fault = {0};
-	const uint8_t *k = NULL;
-	enum zp_err err = check_conversation(s);
+	struct zp_speaking how = {.kf = s->kf,
+	    .uid = uid,
+	    .id = s->id,
+	    .sid = sid,
+	    .max_record =
+		s->max_record ? (size_t)s->max_record : ZP_RECORD_DEFAULT,
+	    .file = s->file};
+	enum zp_err err = check_suite(s);
 
 	if (!err)
-		err = make_context(s, &ctx, &k);
+		err = check_conversation(s);
+	if (!err && s->kf->conv == NULL)
+		err = zp_load_uid_for(TOOL, s->uid, s->kf, uid);
 	if (err)
 		return err;
-	randombytes_buf(params.sid, sizeof(params.sid));
-	if (s->state_path != NULL) {
-		err = zp_sendstate_open(
-		    &s->state, s->state_path, &ctx, params.sid, &fault);
-		if (err) {
-			zp_load_say(TOOL, s->state_path, err, &fault);
-			return err;
-		}
-	}
-	err = zp_sealer_new(&sealer, k, &ctx, s->id);
-	if (!err)
-		err = zp_session_new(&s->session, sealer, &params);
-	return err ? fail("sealing", err) : ZP_OK;
-}
-
-/* n numbers for n bodies, on disk before they are used. */
-static enum zp_err
-take_numbers(struct seal *s, uint64_t n, uint64_t *first)
-{
-	struct zp_fault fault = {0};
-
-	if (s->state == NULL) {
-		*first = s->seq;
-		s->seq += n;
+	randombytes_buf(sid, sizeof(sid));
+	err = s->ops->speak(&s->speaker, &how);
+	if (err)
+		return fail("sealing", err);
+	if (s->state_path == NULL)
 		return ZP_OK;
-	}
-	enum zp_err err = zp_sendstate_reserve(s->state, n, first, &fault);
+	err = s->ops->number(s->speaker, s->state_path, &fault);
 	if (err)
 		zp_load_say(TOOL, s->state_path, err, &fault);
+	return err;
+}
+
+/* n bodies are at hand: their numbers, on disk before they are used. */
+static enum zp_err
+expect(struct seal *s, uint64_t n)
+{
+	struct zp_fault fault = {0};
+	enum zp_err err = s->ops->expect(s->speaker, n, &fault);
+
+	if (err && s->state_path != NULL)
+		zp_load_say(TOOL, s->state_path, err, &fault);
+	else if (err)
+		fail("sealing", err);
 	return err;
 }
 
@@ -178,8 +187,11 @@ now(const struct seal *s, uint64_t *ms)
 static enum zp_err
 end_batch(struct seal *s)
 {
-	zp_session_expect(s->session, 0);
-	enum zp_err err = zp_out_flush(&s->out);
+	enum zp_err err = expect(s, 0);
+
+	if (err)
+		return err;
+	err = zp_out_flush(&s->out);
 	return err ? fail("standard output", err) : ZP_OK;
 }
 
@@ -196,27 +208,39 @@ count_lines(const char *at, size_t len)
 	return n;
 }
 
+/* Too long or of a kind that the suite cannot carry: the others go out. */
+static bool
+refuse_line(struct seal *s, enum zp_err err)
+{
+	if (err != ZP_ERR_TOO_LONG && err != ZP_ERR_FORMAT)
+		return false;
+	zp_say(TOOL, "line %llu: %s for suite %s: not sent",
+	    (unsigned long long)s->lines,
+	    err == ZP_ERR_TOO_LONG ? "too long" : "not text (UTF-8)",
+	    s->ops->word);
+	s->refused = true;
+	return true;
+}
+
 /* Seals n whole lines at the start of the input; the last may lack its \n. */
 static enum zp_err
 seal_lines(struct seal *s, uint64_t n)
 {
-	uint64_t seq, time;
-	enum zp_err err = take_numbers(s, n, &seq);
+	uint64_t time;
+	enum zp_err err = expect(s, n);
 
 	if (!err)
 		err = now(s, &time);
 	if (err)
 		return err;
-	zp_session_expect(s->session, n);
 	for (; n > 0; n--) {
 		const char *at = zp_in_at(&s->in);
 		size_t len = zp_in_len(&s->in);
 		const char *nl = memchr(at, '\n', len);
 		size_t body = nl ? (size_t)(nl - at) : len;
 		s->lines++;
-		err =
-		    zp_session_body(s->session, seq++, time, at, body, &s->out);
-		if (err)
+		err = s->ops->body(s->speaker, time, at, body, &s->out);
+		if (err && !refuse_line(s, err))
 			return fail(
 			    err == ZP_ERR_IO ? "standard output" : "sealing",
 			    err);
@@ -294,16 +318,30 @@ each_line(struct seal *s)
 	return ZP_OK;
 }
 
+static enum zp_err
+fail_whole(const struct seal *s, enum zp_err err)
+{
+	if (err != ZP_ERR_TOO_LONG && err != ZP_ERR_FORMAT)
+		return fail(
+		    err == ZP_ERR_IO ? "standard output" : "sealing", err);
+	zp_say(TOOL, "standard input: %s for suite %s: not sent",
+	    err == ZP_ERR_TOO_LONG ? "too long a body" : "not text (UTF-8)",
+	    s->ops->word);
+	if (s->file == NULL && (s->ops->can & ZP_SUITE_FILES))
+		zp_hint("--file TYPE sends it as a file, such as image/png");
+	return ZP_ERR_UNDELIVERED;
+}
+
 /* All of the input as one body, in as many parts as it takes. */
 static enum zp_err
 whole_input(struct seal *s)
 {
-	uint64_t seq = 0, time = 0;
+	uint64_t time = 0;
 	bool begun = false;
 	enum zp_err err;
 
 	for (;;) {
-		size_t room = zp_session_room(s->session);
+		size_t room = s->ops->room(s->speaker);
 		while (!s->in.eof && zp_in_len(&s->in) <= room) {
 			err = read_on(s);
 			if (err)
@@ -313,20 +351,20 @@ whole_input(struct seal *s)
 		if (len == 0 && !begun)
 			return ZP_OK;
 		if (!begun) {
-			err = take_numbers(s, 1, &seq);
+			err = expect(s, 1);
 			if (!err)
 				err = now(s, &time);
 			if (err)
 				return err;
-			zp_session_begin(s->session, seq, time);
+			s->ops->begin(s->speaker, time);
 			begun = true;
 		}
 		bool last = len <= room;
 		size_t n = last ? len : room;
-		err = zp_session_part(
-		    s->session, zp_in_at(&s->in), n, last, &s->out);
+		err = s->ops->part(
+		    s->speaker, zp_in_at(&s->in), n, last, &s->out);
 		if (err)
-			return fail("sealing", err);
+			return fail_whole(s, err);
 		s->in.start += n;
 		err = end_batch(s);
 		if (err || last)
@@ -348,12 +386,14 @@ run(struct seal *s)
 	if (!err)
 		err = zp_load_identity(TOOL, s->identity, &s->id);
 	if (!err)
+		s->ops = zp_keyfile_ops(s->kf);
+	if (!err)
 		err = open_session(s);
 	if (!err)
 		err = zp_load_confine(TOOL, s->confine, 0, &s->state_path, 1);
 	if (err)
 		return err;
-	size_t room = zp_session_room(s->session);
+	size_t room = s->ops->room(s->speaker);
 	size_t block = s->whole && room + 1 > BLOCK ? room + 1 : BLOCK;
 	err = zp_in_init(&s->in, STDIN_FILENO, block,
 	    s->whole ? 2 * block : LINE_MAX_LEN + 1 + BLOCK);
@@ -365,6 +405,22 @@ run(struct seal *s)
 	if (!err && s->refused)
 		return ZP_ERR_UNDELIVERED;
 	return err;
+}
+
+/* TYPE/SUBTYPE, RFC 6838. */
+static bool
+is_type(const char *s)
+{
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789!#$&^_.+-";
+	size_t n = strspn(s, chars);
+
+	if (n == 0 || s[n] != '/' || strlen(s) > 127)
+		return false;
+	s += n + 1;
+	n = strspn(s, chars);
+	return n > 0 && s[n] == '\0';
 }
 
 static int
@@ -402,10 +458,21 @@ parse(struct seal *s, int argc, char **argv)
 		case NO_TIME:
 			s->no_time = true;
 			break;
+		case FILE_TYPE:
+			s->file = arg;
+			break;
 		case CONFINE:
 			s->confine = true;
 			break;
 		}
+	}
+	if (id == ZP_OPT_END && s->file != NULL && !s->whole) {
+		zp_say(TOOL, "--file: goes with -w");
+		return ZP_OPT_BAD;
+	}
+	if (id == ZP_OPT_END && s->file != NULL && !is_type(s->file)) {
+		zp_say(TOOL, "--file: not a media type, such as image/png");
+		return ZP_OPT_BAD;
 	}
 	if (id == ZP_OPT_END && zp_opt_operands(&o) > 0) {
 		zp_say(TOOL,
@@ -419,7 +486,7 @@ parse(struct seal *s, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct seal s = {.max_record = ZP_RECORD_DEFAULT};
+	struct seal s = {0};
 	int id = parse(&s, argc, argv);
 
 	if (id != ZP_OPT_END)
@@ -427,8 +494,8 @@ main(int argc, char **argv)
 	enum zp_err err = run(&s);
 	zp_in_free(&s.in);
 	zp_out_free(&s.out);
-	zp_session_free(s.session);
-	zp_sendstate_free(s.state);
+	if (s.speaker != NULL)
+		s.ops->hush(s.speaker);
 	zp_identity_free(s.id);
 	zp_keyfile_free(s.kf);
 	return (int)zp_err_status(err);

@@ -201,6 +201,19 @@ zp_mles_files_take(struct zp_mles_files *f, const struct zp_mles_name *from,
 	return ZP_OK;
 }
 
+bool
+zp_mles_files_left(struct zp_mles_files *f, struct zp_mles_name *from)
+{
+	for (size_t i = 0; i < ZP_MLES_FILES_MAX; i++) {
+		if (!f->file[i].used)
+			continue;
+		*from = f->file[i].from;
+		drop(&f->file[i]);
+		return true;
+	}
+	return false;
+}
+
 enum zp_err
 zp_mles_file_url(char **url, size_t *len, const char *type, const uint8_t *data,
     size_t data_len)

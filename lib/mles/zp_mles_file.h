@@ -56,6 +56,10 @@ zp_mles_files_take(struct zp_mles_files *f, const struct zp_mles_name *from,
 void
 zp_mles_file_free(struct zp_mles_file *file);
 
+/* Nothing more comes: drops a file that is not whole; false: none is left. */
+bool
+zp_mles_files_left(struct zp_mles_files *f, struct zp_mles_name *from);
+
 /*
  * A file to send: its data URL, len characters, freed by the caller, who
  * cuts it by zp_mles_file_piece().  ZP_ERR_TOO_LONG, ZP_ERR_MEMORY.

@@ -39,6 +39,15 @@ zp_mles_seen_new(const uint8_t key[static 32])
 	return s;
 }
 
+struct zp_mles_seen *
+zp_mles_seen_random(void)
+{
+	uint8_t key[32];
+
+	randombytes_buf(key, sizeof(key));
+	return zp_mles_seen_new(key);
+}
+
 void
 zp_mles_seen_free(struct zp_mles_seen *s)
 {

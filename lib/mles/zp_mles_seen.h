@@ -27,6 +27,10 @@ enum zp_mles_again {
 /* The key is random, so that nobody can aim.  NULL without memory. */
 struct zp_mles_seen *
 zp_mles_seen_new(const uint8_t key[static 32]);
+
+/* The same with a key drawn here. */
+struct zp_mles_seen *
+zp_mles_seen_random(void);
 void
 zp_mles_seen_free(struct zp_mles_seen *s);
 

@@ -10,6 +10,7 @@
 #include "proc/zp_load.h"
 #include "proc/zp_opt.h"
 #include "proto/zp_format.h"
+#include "store/zp_suite_zp1.h"
 
 #define CHANNELS 64
 #define EXPECTED 64
@@ -19,13 +20,12 @@
 
 /* One key in use. */
 struct channel {
-	const struct zp_keyfile *kf; /* NULL: opened elsewhere */
-	const char *name;
+	const struct zp_suite_ops *ops;
+	struct zp_listener *listener;
+	bool elsewhere; /* its records are opened by our caller */
+	/* With ZP_SUITE_NUMBERS: */
 	const uint8_t *amac, *aenc;
 	uint8_t rp[ZP_PSEUDONYM_LEN];
-	struct zp_opener *opener;
-	struct zp_parts *parts;
-	struct zp_inbox *in;
 	struct zp_replay *own; /* without a state file; may be NULL */
 	struct zp_replay *replay;
 	/* Opened elsewhere: whose key is in which slot. */
@@ -34,7 +34,7 @@ struct channel {
 };
 
 struct expected {
-	char uid[ZP_NAME_MAX + 1];
+	const char *uid; /* borrowed */
 	uint64_t age, latest;
 };
 
@@ -57,8 +57,8 @@ struct zp_inbox {
 	uint64_t now; /* ms since 1970, once a batch */
 	uint64_t ticks, refreshed;
 	uint64_t shown, opened, noise, ours_unopened, replays, skipped, old;
+	uint64_t typing;
 	enum zp_exit status;
-	enum zp_err failed; /* from within a report */
 };
 
 /* The graver of two statuses wins: 5, 4, 3, 1. */
@@ -117,8 +117,8 @@ zp_inbox_free(struct zp_inbox *in)
 	if (in == NULL)
 		return;
 	for (size_t i = 0; i < in->n; i++) {
-		zp_opener_free(in->channels[i].opener);
-		zp_parts_free(in->channels[i].parts);
+		if (in->channels[i].listener != NULL)
+			in->channels[i].ops->deafen(in->channels[i].listener);
 		zp_replay_free(in->channels[i].own);
 	}
 	zp_readstate_free(in->state);
@@ -177,140 +177,110 @@ zp_inbox_trust_path(const struct zp_inbox *in)
 	return zp_known_path(in->known);
 }
 
-/* The name of a body, as replays are told by it. */
-static struct zp_replay_name
-name_of_body(const struct zp_body *b)
-{
-	struct zp_replay_name rn = {.kind = (uint8_t)b->kind,
-	    .seq = b->seq,
-	    .time = b->time,
-	    .has_first = b->kind == ZP_KIND_MESSAGE,
-	    .first = b->first};
-
-	memcpy(rn.p, b->p, sizeof(rn.p));
-	memcpy(rn.sid, b->sid, sizeof(rn.sid));
-	return rn;
-}
-
-/*
- * A body of which parts are missing, or contradict one another.  It may come
- * whole after all, in this run or in the next one, and is shown then; each
- * is told once.
- */
 static void
-give_up(void *arg, const struct zp_body *body, enum zp_err why, bool begun)
+give_up(void *arg, const char *uid, uint64_t time, enum zp_err why, bool begun)
 {
-	struct channel *ch = arg;
-	struct zp_inbox *in = ch->in;
+	struct zp_inbox *in = arg;
 	char name[ZP_SAY_NAME], when[32];
-	struct zp_replay_name rn = name_of_body(body);
 
-	/* Its first part may be among those missing. */
-	rn.has_first = body->first != 0;
-	if (begun || zp_replay_check(ch->replay, &rn) != ZP_REPLAY_LATE) {
-		say_more(in);
-		in->last.err = ZP_OK;
-		zp_say(in->c.tool, "%s: the body of %s: %s%s",
-		    zp_say_name(name, body->uid),
-		    say_time(when, body->time, in->now),
-		    why == ZP_ERR_CUT ? "parts are missing" : zp_err_text(why),
-		    begun ? "; what was written is not all of it"
-			  : "; not shown");
-		set_status(
-		    in, why == ZP_ERR_MEMORY ? ZP_EXIT_IO : ZP_EXIT_REFUSED);
-	}
-	if (zp_replay_give_up(ch->replay, &rn, in->ticks) != ZP_OK)
-		in->failed = ZP_ERR_MEMORY;
+	say_more(in);
+	in->last.err = ZP_OK;
+	zp_say(in->c.tool, "%s: %s%s: %s%s", zp_say_name(name, uid),
+	    time ? "the body of " : "a body",
+	    time ? say_time(when, time, in->now) : "",
+	    why == ZP_ERR_CUT ? "parts are missing" : zp_err_text(why),
+	    begun ? "; what was written is not all of it" : "; not shown");
+	set_status(in, why == ZP_ERR_MEMORY ? ZP_EXIT_IO : ZP_EXIT_REFUSED);
 }
 
-/* Opener, with the one key there is in the file. */
-static enum zp_err
-open_channel(struct channel *ch)
+static struct zp_listening
+how_to_listen(struct zp_inbox *in, const struct zp_keyfile *kf)
 {
-	const struct zp_convfile *c = ch->kf->conv;
-	const char *name = zp_keyfile_channel(ch->kf);
-	unsigned slot;
-	enum zp_err err;
-
-	ch->name = name;
-	ch->amac = c ? c->amac : zp_key_amac(ch->kf->key);
-	ch->aenc = c ? c->aenc : zp_key_aenc(ch->kf->key);
-	err = zp_pseudo_make(ch->rp, ch->amac, ch->aenc, ZP_PSEUDO_CHAN, name);
-	if (!err)
-		err = zp_opener_new(&ch->opener, ch->amac, ch->aenc, name);
-	if (err)
-		return err;
-	if (c == NULL)
-		return zp_opener_add(ch->opener, zp_key_msgkey(ch->kf->key),
-		    NULL, NULL, 0, &slot);
-	uint8_t(*members)[ZP_PSEUDONYM_LEN] = calloc(c->n, sizeof(*members));
-	if (members == NULL)
-		return ZP_ERR_MEMORY;
-	for (size_t i = 0; i < c->n; i++)
-		memcpy(members[i], c->members[i].p, sizeof(*members));
-	err = zp_opener_add(ch->opener, c->key, c->id,
-	    (const uint8_t(*)[ZP_PSEUDONYM_LEN])members, c->n, &slot);
-	free(members);
-	return err;
+	return (struct zp_listening){.kf = kf,
+	    .stream = in->c.style == ZP_INBOX_RAW,
+	    .restored = in->c.style == ZP_INBOX_JSON,
+	    .lost = give_up,
+	    .arg = in};
 }
 
-/* What follows opening: parts, and what has been seen. */
+/* Keys of one channel share what has been seen of it. */
 static enum zp_err
-finish_channel(struct zp_inbox *in, struct channel *ch)
+share_replay(struct zp_inbox *in, struct channel *ch)
 {
-	enum zp_err err =
-	    zp_parts_new(&ch->parts, in->c.style == ZP_INBOX_RAW, give_up, ch);
+	enum zp_err err = ZP_OK;
 
-	if (err || in->state != NULL)
-		return err;
-	/* Keys of one channel share what has been seen of it. */
 	for (size_t i = 0; i + 1 < in->n; i++)
-		if (memcmp(in->channels[i].rp, ch->rp, sizeof(ch->rp)) == 0)
+		if (in->channels[i].replay != NULL &&
+		    memcmp(in->channels[i].rp, ch->rp, sizeof(ch->rp)) == 0)
 			ch->replay = in->channels[i].replay;
-	if (ch->replay != NULL)
-		return ZP_OK;
-	err = zp_replay_new(&ch->own);
-	ch->replay = ch->own;
+	if (ch->replay == NULL) {
+		err = zp_replay_new(&ch->own);
+		ch->replay = ch->own;
+	}
+	if (!err)
+		ch->ops->remember(ch->listener, ch->replay);
 	return err;
+}
+
+/* What numbered suites need beside their listener. */
+static enum zp_err
+number_channel(
+    struct zp_inbox *in, struct channel *ch, const struct zp_keyfile *kf)
+{
+	const struct zp_convfile *c = kf->conv;
+
+	ch->amac = c ? c->amac : zp_key_amac(kf->key);
+	ch->aenc = c ? c->aenc : zp_key_aenc(kf->key);
+	enum zp_err err = zp_pseudo_make(
+	    ch->rp, ch->amac, ch->aenc, ZP_PSEUDO_CHAN, zp_keyfile_channel(kf));
+	return err || in->state != NULL ? err : share_replay(in, ch);
 }
 
 enum zp_err
 zp_inbox_key(struct zp_inbox *in, const struct zp_keyfile *kf)
 {
+	struct zp_listening how = how_to_listen(in, kf);
+
 	if (in->n == CHANNELS)
 		return ZP_ERR_FULL;
 	struct channel *ch = &in->channels[in->n++];
-	ch->kf = kf;
-	ch->in = in;
-	enum zp_err err = open_channel(ch);
-	return err ? err : finish_channel(in, ch);
+	ch->ops = zp_keyfile_ops(kf);
+	enum zp_err err = ch->ops->listen(&ch->listener, &how);
+	if (err || !(ch->ops->can & ZP_SUITE_NUMBERS))
+		return err;
+	return number_channel(in, ch, kf);
 }
 
 enum zp_err
 zp_inbox_channel(struct zp_inbox *in, const struct zp_key *key)
 {
+	struct zp_listening how = how_to_listen(in, NULL);
+
 	if (in->n == CHANNELS)
 		return ZP_ERR_FULL;
 	struct channel *ch = &in->channels[in->n++];
-	ch->in = in;
-	ch->name = zp_key_channel(key);
+	ch->ops = &zp_suite_zp1;
+	ch->elsewhere = true;
 	ch->amac = zp_key_amac(key);
 	ch->aenc = zp_key_aenc(key);
 	memcpy(ch->rp, zp_key_rp(key, false), sizeof(ch->rp));
-	return finish_channel(in, ch);
+	enum zp_err err = zp_suite_zp1_listener(&ch->listener, key, &how);
+	return err || in->state != NULL ? err : share_replay(in, ch);
 }
 
 enum zp_err
 zp_inbox_expect(struct zp_inbox *in, const char *uid, uint64_t age)
 {
-	size_t len = strlen(uid);
+	bool good = false;
 
-	if (!zp_text_is_name(uid, len))
+	for (size_t i = 0; i < in->n; i++)
+		good |= in->channels[i].ops->is_name(uid, strlen(uid));
+	if (!good)
 		return ZP_ERR_NAME;
 	if (in->n_expected == EXPECTED)
 		return ZP_ERR_FULL;
 	struct expected *e = &in->expected[in->n_expected++];
-	memcpy(e->uid, uid, len + 1);
+	e->uid = uid;
 	e->age = age;
 	return ZP_OK;
 }
@@ -340,11 +310,15 @@ zp_inbox_begin(struct zp_inbox *in)
 		err = zp_readstate_begin(in->state, in->ticks, &fault);
 	for (size_t i = 0; i < in->n && !err; i++) {
 		struct channel *ch = &in->channels[i];
+		if (!(ch->ops->can & ZP_SUITE_NUMBERS))
+			continue;
 		if (begin)
 			err = zp_readstate_channel(
 			    in->state, ch->rp, &ch->replay);
-		if (!err)
-			zp_replay_today(ch->replay, in->now);
+		if (err)
+			break;
+		zp_replay_today(ch->replay, in->now);
+		ch->ops->remember(ch->listener, ch->replay);
 	}
 	return err ? fail_file(in, in->c.state_path, err, &fault) : ZP_OK;
 }
@@ -418,18 +392,20 @@ zp_inbox_end(struct zp_inbox *in, bool wait)
 
 /* Is the sender's identity what it should be? */
 static enum zp_err
-check_trust(struct zp_inbox *in, struct channel *ch, const struct zp_opened *op,
+check_trust(struct zp_inbox *in, struct channel *ch, const struct zp_heard *h,
     enum zp_trust *trust, bool *refused)
 {
 	struct zp_fault fault = {0};
-	const uint8_t *idkey = op->payload.idkey;
 	enum zp_err err;
 
 	*refused = false;
-	*trust = zp_known_check(in->known, ch->rp, op->uid, idkey);
+	*trust = ZP_TRUST_ANONYMOUS;
+	if (!(ch->ops->can & ZP_SUITE_SIGNS))
+		return ZP_OK;
+	*trust = zp_known_check(in->known, ch->rp, h->uid, h->idkey);
 	if (*trust == ZP_TRUST_NEW) {
-		err = zp_known_meet(
-		    in->known, ch->rp, op->uid, idkey, in->now, trust, &fault);
+		err = zp_known_meet(in->known, ch->rp, h->uid, h->idkey,
+		    in->now, trust, &fault);
 		if (err)
 			return fail_file(
 			    in, zp_known_path(in->known), err, &fault);
@@ -438,7 +414,7 @@ check_trust(struct zp_inbox *in, struct channel *ch, const struct zp_opened *op,
 	if (err == ZP_OK)
 		return ZP_OK;
 	*refused = true;
-	complain(in, op->uid, err, NULL);
+	complain(in, h->uid, err, NULL);
 	if (in->last.more == 0 && err == ZP_ERR_CHANGED)
 		zp_hint("if that is right: zpinc-key trust forget");
 	set_status(in, zp_err_status(err));
@@ -446,50 +422,42 @@ check_trust(struct zp_inbox *in, struct channel *ch, const struct zp_opened *op,
 }
 
 static void
-note_latest(struct zp_inbox *in, const struct zp_opened *op)
+note_latest(struct zp_inbox *in, const struct zp_heard *h)
 {
 	for (size_t i = 0; i < in->n_expected; i++)
-		if (strcmp(in->expected[i].uid, op->uid) == 0 &&
-		    op->payload.time > in->expected[i].latest)
-			in->expected[i].latest = op->payload.time;
-}
-
-static struct zp_replay_name
-name_of(const struct zp_opened *op)
-{
-	struct zp_replay_name rn = {.kind = op->payload.kind,
-	    .seq = op->payload.seq,
-	    .time = op->payload.time};
-
-	memcpy(rn.p, op->p, sizeof(rn.p));
-	memcpy(rn.sid, op->payload.sid, sizeof(rn.sid));
-	return rn;
+		if (strcmp(in->expected[i].uid, h->uid) == 0 &&
+		    h->time > in->expected[i].latest)
+			in->expected[i].latest = h->time;
 }
 
 /* Shown before, or perhaps: not again, unless --all. */
 static bool
-is_replay(struct zp_inbox *in, struct channel *ch, const char *uid,
-    const struct zp_replay_name *rn)
+is_replay(struct zp_inbox *in, struct channel *ch, const char *uid)
 {
-	switch (zp_replay_check(ch->replay, rn)) {
-	case ZP_REPLAY_NEW:
-	case ZP_REPLAY_LATE:
+	switch (ch->ops->again(ch->listener)) {
+	case ZP_AGAIN_NEW:
 		return false;
-	case ZP_REPLAY_RESTORED:
+	case ZP_AGAIN_RESTORED:
 		complain(in, uid, ZP_ERR_REPLAY, RESTORED);
 		return false;
-	case ZP_REPLAY_AGAIN:
+	case ZP_AGAIN_SHOWN:
 		if (in->c.all)
 			return false;
 		in->replays++;
 		if (in->c.strict)
 			complain(in, uid, ZP_ERR_REPLAY, NULL);
 		break;
-	case ZP_REPLAY_TOO_OLD:
+	case ZP_AGAIN_TOO_OLD:
 		if (in->c.all)
 			return false;
 		complain(in, uid, ZP_ERR_TOO_OLD, NULL);
 		break;
+	case ZP_AGAIN_RELABELLED:
+		complain(in, uid, ZP_ERR_FORGED,
+		    "this was said under another name before, so a relay put "
+		    "one of them on it: not shown");
+		set_status(in, ZP_EXIT_REFUSED);
+		return true;
 	}
 	if (in->c.strict)
 		set_status(in, ZP_EXIT_REFUSED);
@@ -497,16 +465,15 @@ is_replay(struct zp_inbox *in, struct channel *ch, const char *uid,
 }
 
 static bool
-is_old(struct zp_inbox *in, const struct zp_opened *op)
+is_old(struct zp_inbox *in, const struct zp_heard *h)
 {
-	uint64_t time = op->payload.time;
-
 	if (in->c.max_age == 0 ||
-	    (time != 0 && (time >= in->now || in->now - time <= in->c.max_age)))
+	    (h->time != 0 &&
+		(h->time >= in->now || in->now - h->time <= in->c.max_age)))
 		return false;
 	in->old++;
 	if (in->c.strict) {
-		complain(in, op->uid, ZP_ERR_TOO_OLD,
+		complain(in, h->uid, ZP_ERR_TOO_OLD,
 		    "older than --max-age: not shown");
 		set_status(in, ZP_EXIT_REFUSED);
 	}
@@ -521,46 +488,52 @@ format_of(const struct zp_inbox *in, enum zp_kind kind)
 	return in->c.format;
 }
 
+/* A file is bytes of any kind: for a screen, a word about it. */
 static enum zp_err
-put(struct zp_inbox *in, const struct channel *ch, const struct zp_piece *piece,
-    const struct zp_replay_name *rn, enum zp_trust trust)
+put_file(struct zp_inbox *in, struct zp_shown *s)
 {
-	const struct zp_body *b = piece->body;
-	const struct zp_convfile *conv = ch->kf ? ch->kf->conv : NULL;
-	struct zp_shown s = {.kind = b->kind,
-	    .channel = ch->name,
-	    .uid = b->uid,
-	    .time = b->time,
-	    .sid = b->sid,
-	    .seq = b->seq,
-	    .data = piece->data,
-	    .len = piece->len,
-	    .identity = zp_trust_text(trust),
-	    .idkey = b->is_signed ? b->idkey : NULL,
-	    .conversation = conv ? conv->id : NULL};
+	char text[ZP_SAY_NAME + 80], type[ZP_SAY_NAME];
 
-	if (ch->kf == NULL && b->kind == ZP_KIND_MESSAGE)
-		s.conversation = ch->conv[b->slot];
+	int n = snprintf(text, sizeof(text),
+	    "(a file, %s, %zu bytes: --raw writes it)",
+	    *s->type != '\0' ? zp_say_name(type, s->type) : "of no type",
+	    s->len);
+	s->data = (const uint8_t *)text;
+	s->len = (size_t)n;
+	return zp_format_text(in->c.out, format_of(in, s->kind), s);
+}
+
+static enum zp_err
+put(struct zp_inbox *in, const struct channel *ch, struct zp_piece_shown *piece,
+    enum zp_trust trust)
+{
+	struct zp_shown *s = &piece->what;
+
+	s->identity = zp_trust_text(trust);
+	if (ch->elsewhere && s->kind == ZP_KIND_MESSAGE)
+		s->conversation =
+		    ch->conv[zp_suite_zp1_piece(ch->listener)->body->slot];
+	if (piece->restored)
+		s->warning = RESTORED;
 	switch (in->c.style) {
 	case ZP_INBOX_TEXT:
-		return zp_format_text(in->c.out, format_of(in, b->kind), &s);
+		return s->type != NULL
+		    ? put_file(in, s)
+		    : zp_format_text(in->c.out, format_of(in, s->kind), s);
 	case ZP_INBOX_JSON:
-		if (zp_replay_check(ch->replay, rn) == ZP_REPLAY_RESTORED)
-			s.warning = RESTORED;
-		return zp_format_json(in->c.out, &s);
+		return zp_format_json(in->c.out, s);
 	case ZP_INBOX_RAW:
-		return zp_out_put(in->c.out, piece->data, piece->len);
+		return zp_out_put(in->c.out, s->data, s->len);
 	}
 	return ZP_OK;
 }
 
 static enum zp_err
 show_piece(struct zp_inbox *in, struct channel *ch,
-    const struct zp_piece *piece, enum zp_trust trust)
+    struct zp_piece_shown *piece, enum zp_trust trust)
 {
 	char buf[ZP_SAY_NAME];
-	struct zp_replay_name rn = name_of_body(piece->body);
-	enum zp_err err = put(in, ch, piece, &rn, trust);
+	enum zp_err err = put(in, ch, piece, trust);
 
 	if (err) {
 		zp_say(in->c.tool, "standard output: %s", zp_say_err(buf, err));
@@ -570,60 +543,91 @@ show_piece(struct zp_inbox *in, struct channel *ch,
 	if (!piece->ends)
 		return ZP_OK;
 	in->shown++;
-	return zp_replay_mark(ch->replay, &rn, in->ticks);
+	return ch->ops->shown(ch->listener, in->ticks);
+}
+
+/* Whose identity a body shows; it may be another's than the last record's. */
+static enum zp_trust
+trust_of(const struct zp_inbox *in, const struct channel *ch,
+    const struct zp_piece_shown *piece, enum zp_trust last)
+{
+	if (!(ch->ops->can & ZP_SUITE_SIGNS))
+		return ZP_TRUST_ANONYMOUS;
+	enum zp_trust t = zp_known_check(
+	    in->known, ch->rp, piece->what.uid, piece->what.idkey);
+	if (last == ZP_TRUST_NEW && t == ZP_TRUST_KNOWN && piece->begins)
+		t = ZP_TRUST_NEW;
+	return t;
 }
 
 /* Shows what is ready and remembers it. */
 static enum zp_err
 show(struct zp_inbox *in, struct channel *ch, enum zp_trust trust)
 {
-	struct zp_piece piece;
+	struct zp_piece_shown piece;
 
-	while (zp_parts_next(ch->parts, &piece)) {
-		const struct zp_body *b = piece.body;
-		/* A body may be another sender's than the last record's. */
-		enum zp_trust t = zp_known_check(
-		    in->known, ch->rp, b->uid, b->is_signed ? b->idkey : NULL);
-		if (trust == ZP_TRUST_NEW && t == ZP_TRUST_KNOWN &&
-		    piece.begins)
-			t = ZP_TRUST_NEW;
-		bool takes = in->c.take && b->kind == ZP_KIND_MESSAGE;
-		enum zp_err err = takes ? in->c.take(in->c.arg, &piece, t)
-					: show_piece(in, ch, &piece, t);
+	while (ch->ops->next(ch->listener, &piece)) {
+		enum zp_trust t = trust_of(in, ch, &piece, trust);
+		bool takes = in->c.take && piece.what.kind == ZP_KIND_MESSAGE;
+		enum zp_err err = takes
+		    ? in->c.take(in->c.arg, zp_suite_zp1_piece(ch->listener), t)
+		    : show_piece(in, ch, &piece, t);
 		if (err)
 			return err;
 	}
-	return in->failed;
+	return ZP_OK;
+}
+
+/* Is there anything to show of it? */
+static bool
+is_shown(struct zp_inbox *in, const struct zp_heard *h)
+{
+	switch (h->what) {
+	case ZP_HEARD_BODY:
+		return true;
+	case ZP_HEARD_TYPING:
+		in->typing += !in->c.all;
+		return in->c.all;
+	case ZP_HEARD_NOTHING:
+		return false;
+	case ZP_HEARD_UNKNOWN:
+		in->skipped++;
+		return false;
+	}
+	return false;
+}
+
+/* A message that our caller took before came again. */
+static enum zp_err
+tell_again(struct zp_inbox *in, const struct channel *ch)
+{
+	if (in->c.again == NULL || !ch->elsewhere)
+		return ZP_OK;
+	const struct zp_opened *op = zp_suite_zp1_opened(ch->listener);
+	return op->payload.kind == ZP_KIND_MESSAGE ? in->c.again(in->c.arg, op)
+						   : ZP_OK;
 }
 
 /* An opened record: through all checks to the screen. */
 static enum zp_err
-take(struct zp_inbox *in, struct channel *ch, const struct zp_opened *op)
+take(struct zp_inbox *in, struct channel *ch, const struct zp_heard *h)
 {
-	struct zp_replay_name rn = name_of(op);
 	enum zp_trust trust;
 	bool refused;
 
-	if (op->payload.kind == ZP_KIND_HELLO)
+	if (!is_shown(in, h))
 		return ZP_OK;
-	if (op->payload.kind != ZP_KIND_NOTE &&
-	    op->payload.kind != ZP_KIND_MESSAGE) {
-		in->skipped++;
-		return ZP_OK;
-	}
-	enum zp_err err = check_trust(in, ch, op, &trust, &refused);
+	enum zp_err err = check_trust(in, ch, h, &trust, &refused);
 	if (err || refused)
 		return err;
-	note_latest(in, op);
-	if (is_old(in, op))
+	note_latest(in, h);
+	if (is_old(in, h))
 		return ZP_OK;
-	if (is_replay(in, ch, op->uid, &rn))
-		return in->c.again && op->payload.kind == ZP_KIND_MESSAGE
-		    ? in->c.again(in->c.arg, op)
-		    : ZP_OK;
-	err = zp_parts_add(ch->parts, op);
+	if (is_replay(in, ch, h->uid))
+		return tell_again(in, ch);
+	err = ch->ops->add(ch->listener, in->ticks);
 	if (err == ZP_ERR_FORMAT) {
-		complain(in, op->uid, err, NULL);
+		complain(in, h->uid, err, NULL);
 		set_status(in, ZP_EXIT_REFUSED);
 	} else if (err == ZP_ERR_REPLAY) {
 		in->replays++;
@@ -654,14 +658,14 @@ enum zp_err
 zp_inbox_record(struct zp_inbox *in, const struct zp_record *rec,
     uint64_t number, bool *ours)
 {
-	struct zp_opened op;
+	struct zp_heard heard;
 	bool mine = false;
 
 	for (size_t i = 0; i < in->n; i++) {
 		struct channel *ch = &in->channels[i];
-		enum zp_err err = zp_opener_open(ch->opener, rec, &op);
+		enum zp_err err = ch->ops->open(ch->listener, rec, &heard);
 		if (err == ZP_ERR_NOT_OURS) {
-			mine = mine || zp_opener_is_ours(ch->opener, rec);
+			mine = mine || ch->ops->is_ours(ch->listener, rec);
 			continue;
 		}
 		if (err == ZP_ERR_MEMORY)
@@ -674,7 +678,7 @@ zp_inbox_record(struct zp_inbox *in, const struct zp_record *rec,
 		*ours = true;
 		in->opened++;
 		if (err == ZP_OK)
-			return take(in, ch, &op);
+			return take(in, ch, &heard);
 		say_more(in);
 		in->last.err = ZP_OK;
 		zp_say(in->c.tool, "record %llu: %s: not shown",
@@ -696,23 +700,21 @@ zp_inbox_opened(
     struct zp_inbox *in, const struct zp_opened *opened, const uint8_t *conv)
 {
 	struct channel *ch = &in->channels[0];
+	struct zp_heard heard;
 
 	if (conv != NULL) {
 		memcpy(ch->conv[opened->slot], conv, ZP_CONV_ID_LEN);
 		ch->has_conv[opened->slot] = true;
 	}
 	in->opened++;
-	return take(in, ch, opened);
+	zp_suite_zp1_hear(ch->listener, opened, &heard);
+	return take(in, ch, &heard);
 }
 
 enum zp_err
 zp_inbox_skip(struct zp_inbox *in, const struct zp_opened *opened)
 {
-	struct zp_replay_name rn = name_of(opened);
-
-	if (zp_replay_check(in->channels[0].replay, &rn) != ZP_REPLAY_NEW)
-		return ZP_OK;
-	return zp_replay_mark(in->channels[0].replay, &rn, in->ticks);
+	return zp_suite_zp1_skip(in->channels[0].listener, opened, in->ticks);
 }
 
 bool
@@ -731,13 +733,10 @@ zp_inbox_show(struct zp_inbox *in, const struct zp_body *body,
     const uint8_t *data, size_t len, enum zp_trust trust, const uint8_t *conv)
 {
 	struct channel *ch = &in->channels[0];
-	struct zp_piece piece = {.body = body,
-	    .data = data,
-	    .len = len,
-	    .begins = true,
-	    .ends = true};
+	struct zp_piece_shown piece;
 
 	memcpy(ch->conv[body->slot], conv, ZP_CONV_ID_LEN);
+	zp_suite_zp1_say(ch->listener, body, data, len, &piece);
 	return show_piece(in, ch, &piece, trust);
 }
 
@@ -769,6 +768,8 @@ zp_inbox_timeout(const struct zp_inbox *in)
 	/* With a state, the batch has ended: its gaps are not looked at
 	 * before something comes, or the next run. */
 	for (size_t i = 0; in->state == NULL && i < in->n; i++) {
+		if (in->channels[i].replay == NULL)
+			continue;
 		uint64_t d = zp_replay_deadline(
 		    in->channels[i].replay, ZP_REPLAY_PATIENCE_MS);
 		if (d < next)
@@ -813,6 +814,9 @@ summary(struct zp_inbox *in)
 	    (unsigned long long)in->shown, (unsigned long long)in->replays,
 	    (unsigned long long)in->old, (unsigned long long)in->skipped,
 	    (unsigned long long)in->noise);
+	if (in->typing > 0)
+		zp_say(in->c.tool, "%llu of what somebody was typing",
+		    (unsigned long long)in->typing);
 }
 
 enum zp_err
@@ -821,7 +825,7 @@ zp_inbox_finish(struct zp_inbox *in)
 	enum zp_err err = zp_inbox_begin(in);
 
 	for (size_t i = 0; i < in->n && !err; i++) {
-		zp_parts_end(in->channels[i].parts);
+		in->channels[i].ops->end(in->channels[i].listener, in->ticks);
 		err = show(in, &in->channels[i], ZP_TRUST_KNOWN);
 	}
 	if (err)

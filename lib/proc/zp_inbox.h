@@ -96,7 +96,10 @@ zp_inbox_announce(struct zp_inbox *in, const uint8_t p[static ZP_PSEUDONYM_LEN],
 struct zp_known *
 zp_inbox_known(struct zp_inbox *in);
 
-/* exits 1 at the end if nothing from uid is younger than age ms. */
+/*
+ * exits 1 at the end if nothing from uid is younger than age ms.  Keys come
+ * before; uid is borrowed.
+ */
 ZP_CHECKED enum zp_err
 zp_inbox_expect(struct zp_inbox *in, const char *uid, uint64_t age);
 

@@ -49,7 +49,7 @@ struct new
 	bool random, work_given;
 	enum zp_suite suite;
 	struct zp_keytool_to to;
-	char name[ZP_NAME_MAX + 1]; /* the channel's */
+	char name[ZP_SUITE_NAME_MAX + 1]; /* the channel's */
 };
 
 static enum zp_err
@@ -96,10 +96,17 @@ check_new(const struct new *n)
 		zp_say(ZP_KEYTOOL, "%s: a random key has no passphrase", with);
 		return ZP_ERR_USAGE;
 	}
-	if (n->suite != ZP_SUITE_ZP1) {
+	const struct zp_suite_ops *ops = zp_suite_ops(n->suite);
+	if (n->random && !(ops->can & ZP_SUITE_RANDOM)) {
 		zp_say(ZP_KEYTOOL,
-		    "--suite: this build does not speak MlesTalk's format");
-		return ZP_ERR_SUITE;
+		    "--random: in suite %s all know the passphrase", ops->word);
+		return ZP_ERR_USAGE;
+	}
+	if (n->work_given && !(ops->can & ZP_SUITE_WORK) &&
+	    n->work != ops->work) {
+		zp_say(ZP_KEYTOOL, "--work: it is %u in suite %s", ops->work,
+		    ops->word);
+		return ZP_ERR_USAGE;
 	}
 	return ZP_OK;
 }
@@ -123,7 +130,7 @@ propose(char name[static ZP_NAME_MAX + 1])
 static enum zp_err
 ask_channel(struct new *n)
 {
-	uint8_t line[ZP_NAME_MAX + 2];
+	uint8_t line[ZP_SUITE_NAME_MAX + 2];
 	char prompt[ZP_NAME_MAX + 32];
 	struct zp_tty *tty;
 	size_t len = 0;
@@ -131,10 +138,11 @@ ask_channel(struct new *n)
 
 	if (err)
 		return fail("/dev/tty", err);
-	snprintf(prompt, sizeof(prompt), "Channel [%s]: ", n->name);
+	snprintf(
+	    prompt, sizeof(prompt), "Channel [%.*s]: ", ZP_NAME_MAX, n->name);
 	err = zp_tty_ask(tty, prompt, line, sizeof(line), &len);
 	zp_tty_close(tty);
-	if (err == ZP_ERR_TOO_LONG || (!err && len > ZP_NAME_MAX))
+	if (err == ZP_ERR_TOO_LONG || (!err && len > ZP_SUITE_NAME_MAX))
 		err = ZP_ERR_NAME;
 	if (err)
 		return fail("channel", err);
@@ -153,7 +161,7 @@ choose_channel(struct new *n)
 
 	if (n->channel != NULL) {
 		len = strnlen(n->channel, sizeof(n->name));
-		if (len <= ZP_NAME_MAX)
+		if (len < sizeof(n->name))
 			memcpy(n->name, n->channel, len + 1);
 	} else {
 		err = propose(n->name);
@@ -163,13 +171,15 @@ choose_channel(struct new *n)
 			err = ask_channel(n);
 		len = strlen(n->name);
 	}
-	if (!err && !zp_text_is_name(n->name, len))
+	if (!err &&
+	    (len == sizeof(n->name) ||
+		!zp_suite_ops(n->suite)->is_name(n->name, len)))
 		err = fail(n->channel ? n->channel : "channel", ZP_ERR_NAME);
 	return err;
 }
 
 static enum zp_err
-derive(const struct new *n, struct zp_key **key)
+derive(const struct new *n, struct zp_keyfile **kf)
 {
 	struct zp_pass *pass;
 	enum zp_err err = zp_pass_get(ZP_KEYTOOL, n->passfile, &pass);
@@ -182,8 +192,8 @@ derive(const struct new *n, struct zp_key **key)
 		    "record can try guesses");
 		zp_hint("zpinc-key passphrase makes a strong one");
 	}
-	err = zp_key_derive(
-	    key, pass->bytes, pass->len, n->name, (unsigned)n->work);
+	err = zp_keyfile_make(
+	    kf, n->suite, pass->bytes, pass->len, n->name, (unsigned)n->work);
 	zp_pass_free(pass);
 	if (err == ZP_ERR_MEMORY) {
 		fail("deriving the key", err);
@@ -197,9 +207,9 @@ derive(const struct new *n, struct zp_key **key)
 
 /* To where it goes; the key is freed. */
 static enum zp_err
-put_key(const struct zp_keytool_to *to, struct zp_key *key)
+put_key(const struct zp_keytool_to *to, struct zp_keyfile *kf)
 {
-	char what[64];
+	char what[ZP_SAY_NAME + 32], name[ZP_SAY_NAME];
 	struct zp_writer w;
 	void *text = zp_secret_new(ZP_KEYFILE_TEXT_MAX);
 	enum zp_err err = ZP_OK;
@@ -208,13 +218,13 @@ put_key(const struct zp_keytool_to *to, struct zp_key *key)
 		err = fail("key", ZP_ERR_MEMORY);
 	} else {
 		zp_writer_init(&w, text, ZP_KEYFILE_TEXT_MAX);
-		zp_keyfile_write(&w, key);
+		zp_keyfile_write(&w, kf);
 		snprintf(what, sizeof(what), "the key of channel %s",
-		    zp_key_channel(key));
+		    zp_say_name(name, zp_keyfile_channel(kf)));
 		err = zp_keytool_put(to, text, w.len, what);
 	}
 	zp_secret_free(text);
-	zp_key_free(key);
+	zp_keyfile_free(kf);
 	return err;
 }
 
@@ -233,8 +243,27 @@ static const struct zp_keytool_command new_command = {
     "                     [--work L] [--suite zp1|mles]",
     new_options, N(new_options), take_new};
 
+/* What a suite cannot promise is said when its key is made. */
+static void
+warn(const struct new *n)
+{
+	const char *const *line = zp_suite_ops(n->suite)->warning;
+
+	for (; line != NULL && *line != NULL; line++)
+		zp_say(ZP_KEYTOOL, "%s", *line);
+	if (n->suite != ZP_SUITE_MLES)
+		return;
+	for (const char *c = n->name; *c != '\0'; c++)
+		if ((unsigned char)*c >= 0x80) {
+			zp_say(ZP_KEYTOOL,
+			    "the MlesTalk app shows nothing of a channel "
+			    "whose name is not ASCII");
+			return;
+		}
+}
+
 static enum zp_err
-make_key(struct new *n, struct zp_key **key)
+make_key(struct new *n, struct zp_keyfile **kf)
 {
 	enum zp_err err = choose_channel(n);
 
@@ -243,8 +272,8 @@ make_key(struct new *n, struct zp_key **key)
 	if (err)
 		return err;
 	if (!n->random)
-		return derive(n, key);
-	err = zp_key_random(key, n->name);
+		return derive(n, kf);
+	err = zp_keyfile_make(kf, n->suite, NULL, 0, n->name, 0);
 	return err ? fail("key", err) : ZP_OK;
 }
 
@@ -252,21 +281,24 @@ enum zp_exit
 zp_keymake_new(int argc, char **argv)
 {
 	struct zp_opts o;
-	struct zp_key *key = NULL;
+	struct zp_keyfile *kf = NULL;
 	enum zp_exit status;
 	struct new *n = calloc(1, sizeof(*n));
 
 	if (n == NULL)
 		return zp_err_status(fail("new", ZP_ERR_MEMORY));
-	n->work = ZP_WORK_DEFAULT;
 	if (zp_keytool_options(&new_command, &o, argc, argv, n, &status)) {
 		enum zp_err err = zp_keytool_no_operands(&o);
 		if (!err)
 			err = check_new(n);
+		if (!n->work_given)
+			n->work = zp_suite_ops(n->suite)->work;
 		if (!err)
-			err = make_key(n, &key);
+			err = make_key(n, &kf);
 		if (!err)
-			err = put_key(&n->to, key);
+			err = put_key(&n->to, kf);
+		if (!err)
+			warn(n);
 		status = zp_err_status(err);
 	}
 	free(n);
@@ -298,7 +330,7 @@ static const struct zp_keytool_command import_command = {
 
 /* The key out of the line that was read; the line is freed. */
 static enum zp_err
-import_line(struct zp_pass *line, struct zp_key **key)
+import_line(struct zp_pass *line, struct zp_keyfile **kf)
 {
 	const char *at = (const char *)line->bytes;
 	size_t len = line->len;
@@ -307,7 +339,7 @@ import_line(struct zp_pass *line, struct zp_key **key)
 		len--;
 	while (len > 0 && (unsigned char)at[len - 1] <= ' ')
 		len--;
-	enum zp_err err = zp_keyfile_import(key, at, len);
+	enum zp_err err = zp_keyfile_import(kf, at, len);
 	zp_pass_free(line);
 	if (err == ZP_ERR_CORRUPT)
 		zp_say(ZP_KEYTOOL, "the line has a typing error in it");
@@ -323,20 +355,20 @@ static enum zp_err
 import(struct zp_keytool_to *to)
 {
 	struct zp_pass *line;
-	struct zp_key *key = NULL;
+	struct zp_keyfile *kf = NULL;
 	enum zp_err err =
 	    zp_pass_line(ZP_KEYTOOL, "Exported key (not shown): ", &line);
 
 	if (!err)
-		err = import_line(line, &key);
+		err = import_line(line, &kf);
 	if (err)
 		return err;
-	err = zp_keytool_place(to, ZP_PATH_KEY, zp_key_channel(key));
+	err = zp_keytool_place(to, ZP_PATH_KEY, zp_keyfile_channel(kf));
 	if (err) {
-		zp_key_free(key);
+		zp_keyfile_free(kf);
 		return err;
 	}
-	return put_key(to, key);
+	return put_key(to, kf);
 }
 
 enum zp_exit

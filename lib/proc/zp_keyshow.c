@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/zp_io.h"
-#include "crypt/zp_pseudo.h"
 #include "crypt/zp_secret.h"
 #include "proc/zp_keytool.h"
 #include "proc/zp_load.h"
@@ -17,10 +16,10 @@
 
 #define N(table) (sizeof(table) / sizeof(*(table)))
 
-enum { KEY = 1, LIVE, IDENTITY, FORCE };
+enum { KEY = 1, LIVE, IDENTITY, FORCE, UID };
 
 struct show {
-	const char *key, *identity;
+	const char *key, *identity, *uid;
 	bool live, force;
 };
 
@@ -38,6 +37,9 @@ take(void *arg, int id, const char *value)
 		return ZP_OK;
 	case IDENTITY:
 		s->identity = value;
+		return ZP_OK;
+	case UID:
+		s->uid = value;
 		return ZP_OK;
 	case FORCE:
 		s->force = true;
@@ -64,48 +66,51 @@ begin(const struct zp_keytool_command *c, int argc, char **argv, struct show *s,
 	return err == ZP_OK;
 }
 
-/* A topic of either kind of key. */
-static void
-topic_of(
-    const struct zp_keyfile *kf, bool live, char to[static ZP_TOPIC_LEN + 1])
-{
-	const struct zp_convfile *c = kf->conv;
-	uint8_t rp[ZP_PSEUDONYM_LEN] = {0};
-
-	if (c == NULL) {
-		memcpy(to, zp_key_topic(kf->key, live), ZP_TOPIC_LEN + 1);
-		return;
-	}
-	/* A name that was loaded is a name: this cannot fail. */
-	if (zp_pseudo_make(rp, c->amac, c->aenc,
-		live ? ZP_PSEUDO_LIVE : ZP_PSEUDO_CHAN, c->channel) != ZP_OK)
-		abort();
-	zp_record_topic(to, rp);
-	to[ZP_TOPIC_LEN] = '\0';
-}
-
 /* ---- topic ---- */
 
 static const struct zp_opt topic_options[] = {
     {KEY, 'k', "key", "KEY", "channel or conversation key"},
     {LIVE, '\0', "live", NULL, "the topic of hellos, not that of notes"},
+    {UID, 'u', "uid", "UID", "how this user is called on the wire, instead"},
 };
 
 static const struct zp_keytool_command topic_command = {
-    "zpinc-key topic -k KEY [--live]", topic_options, N(topic_options), take};
+    "zpinc-key topic -k KEY [--live | -u UID]", topic_options, N(topic_options),
+    take};
+
+static enum zp_err
+find_topic(const struct show *s, const struct zp_keyfile *kf,
+    char to[static ZP_SUITE_TOPIC_MAX])
+{
+	const struct zp_suite_ops *ops = zp_keyfile_ops(kf);
+	enum zp_err err = ZP_OK;
+
+	if (s->uid != NULL) {
+		err = ops->pseudonym(kf, s->uid, to);
+		if (err)
+			zp_say(ZP_KEYTOOL, "-u: %s", zp_err_text(err));
+	} else if (!ops->topic(kf, s->live, false, to)) {
+		zp_say(ZP_KEYTOOL, "--live: suite %s has one topic a channel",
+		    ops->word);
+		err = ZP_ERR_USAGE;
+	}
+	return err;
+}
 
 enum zp_exit
 zp_keyshow_topic(int argc, char **argv)
 {
 	struct show s;
 	struct zp_keyfile *kf = NULL;
-	char topic[ZP_TOPIC_LEN + 1];
+	char topic[ZP_SUITE_TOPIC_MAX];
 	enum zp_exit status;
 
 	if (!begin(&topic_command, argc, argv, &s, &kf, &status))
 		return status;
-	topic_of(kf, s.live, topic);
+	enum zp_err err = find_topic(&s, kf, topic);
 	zp_keyfile_free(kf);
+	if (err)
+		return zp_err_status(err);
 	printf("%s\n", topic);
 	return zp_err_status(zp_keytool_flush());
 }
@@ -123,7 +128,7 @@ static const struct zp_keytool_command show_command = {
 static void
 print_name(const char *label, const char *name)
 {
-	char safe[ZP_TEXT_ESCAPED(ZP_NAME_MAX)];
+	char safe[ZP_TEXT_ESCAPED(ZP_SUITE_NAME_MAX)];
 	size_t used;
 	size_t n = zp_text_escape(
 	    safe, sizeof(safe), name, strlen(name), ZP_TEXT_LINE, &used);
@@ -149,26 +154,37 @@ show_members(const struct zp_convfile *c)
 	}
 }
 
+static void
+show_topics(const struct zp_keyfile *kf)
+{
+	const struct zp_suite_ops *ops = zp_keyfile_ops(kf);
+	char topic[ZP_SUITE_TOPIC_MAX], record[ZP_SUITE_TOPIC_MAX];
+
+	if (ops->topic(kf, false, false, topic))
+		printf("topic        %s\n", topic);
+	if (ops->topic(kf, false, true, record) && strcmp(topic, record) != 0)
+		printf("in records   %s\n", record);
+	if (ops->topic(kf, true, false, topic))
+		printf("live topic   %s\n", topic);
+}
+
 enum zp_exit
 zp_keyshow_show(int argc, char **argv)
 {
 	struct show s;
 	struct zp_keyfile *kf = NULL;
-	char topic[ZP_TOPIC_LEN + 1];
 	enum zp_exit status;
 
 	if (!begin(&show_command, argc, argv, &s, &kf, &status))
 		return status;
+	const struct zp_suite_ops *ops = zp_keyfile_ops(kf);
 	print_name("channel      ", zp_keyfile_channel(kf));
-	printf("suite        %s\n", zp_suite_text(kf->suite));
-	if (kf->key != NULL && zp_key_work(kf->key) == ZP_WORK_RANDOM)
+	printf("suite        %s\n", ops->word);
+	if (kf->conv == NULL && ops->get_work(kf) == ZP_WORK_RANDOM)
 		printf("work         random\n");
-	else if (kf->key != NULL)
-		printf("work         %u\n", zp_key_work(kf->key));
-	topic_of(kf, false, topic);
-	printf("topic        %s\n", topic);
-	topic_of(kf, true, topic);
-	printf("live topic   %s\n", topic);
+	else if (kf->conv == NULL)
+		printf("work         %u\n", ops->get_work(kf));
+	show_topics(kf);
 	if (kf->conv != NULL)
 		show_members(kf->conv);
 	zp_keyfile_free(kf);
@@ -188,7 +204,7 @@ static const struct zp_keytool_command export_command = {
 static enum zp_err
 export_key(const struct zp_keyfile *kf)
 {
-	if (kf->key == NULL) {
+	if (kf->conv != NULL) {
 		zp_say(ZP_KEYTOOL,
 		    "a conversation's key is not exported: it is to be "
 		    "forgotten");
@@ -196,7 +212,7 @@ export_key(const struct zp_keyfile *kf)
 	}
 	char *line = zp_secret_new(ZP_KEYFILE_EXPORT_MAX + 1);
 	enum zp_err err =
-	    line != NULL ? zp_keyfile_export(kf->key, line) : ZP_ERR_MEMORY;
+	    line != NULL ? zp_keyfile_export(kf, line) : ZP_ERR_MEMORY;
 	if (!err) {
 		memcpy(line + strlen(line), "\n", 2);
 		err = zp_io_write_all(STDOUT_FILENO, line, strlen(line));

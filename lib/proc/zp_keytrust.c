@@ -61,6 +61,12 @@ open_trust(struct trust *t)
 		err = zp_load_key(ZP_KEYTOOL, t->key, &kf);
 		if (err)
 			return err;
+		if (!(zp_keyfile_ops(kf)->can & ZP_SUITE_SIGNS)) {
+			zp_say(ZP_KEYTOOL, "-k: suite %s has no identities",
+			    zp_keyfile_ops(kf)->word);
+			zp_keyfile_free(kf);
+			return ZP_ERR_USAGE;
+		}
 		err = kf->conv == NULL
 		    ? ZP_OK
 		    : zp_pseudo_make(t->rp, kf->conv->amac, kf->conv->aenc,

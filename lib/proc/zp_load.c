@@ -147,8 +147,8 @@ default_uid(char uid[static ZP_NAME_MAX + 1])
 }
 
 enum zp_err
-zp_load_uid(
-    const char *tool, const char *value, char uid[static ZP_NAME_MAX + 1])
+zp_load_uid_for(const char *tool, const char *value,
+    const struct zp_keyfile *kf, char uid[static ZP_SUITE_NAME_MAX + 1])
 {
 	char name[ZP_SAY_NAME];
 
@@ -158,8 +158,8 @@ zp_load_uid(
 		default_uid(uid);
 		value = uid;
 	}
-	size_t n = strnlen(value, ZP_NAME_MAX + 1);
-	if (!zp_text_is_name(value, n)) {
+	size_t n = strnlen(value, ZP_SUITE_NAME_MAX + 1);
+	if (n > ZP_SUITE_NAME_MAX || !zp_keyfile_ops(kf)->is_name(value, n)) {
 		zp_say(tool, "%s: %s", zp_say_name(name, value),
 		    zp_err_text(ZP_ERR_NAME));
 		return ZP_ERR_NAME;
@@ -169,6 +169,19 @@ zp_load_uid(
 		uid[n] = '\0';
 	}
 	return ZP_OK;
+}
+
+enum zp_err
+zp_load_uid(
+    const char *tool, const char *value, char uid[static ZP_NAME_MAX + 1])
+{
+	static const struct zp_keyfile plain = {.suite = ZP_SUITE_ZP1};
+	char any[ZP_SUITE_NAME_MAX + 1];
+	enum zp_err err = zp_load_uid_for(tool, value, &plain, any);
+
+	if (!err)
+		memcpy(uid, any, strlen(any) + 1);
+	return err;
 }
 
 /* The folder that a path lies in. */

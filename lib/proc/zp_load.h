@@ -43,6 +43,11 @@ ZP_CHECKED enum zp_err
 zp_load_uid(
     const char *tool, const char *value, char uid[static ZP_NAME_MAX + 1]);
 
+/* The same as this key's suite takes it. */
+ZP_CHECKED enum zp_err
+zp_load_uid_for(const char *tool, const char *value,
+    const struct zp_keyfile *kf, char uid[static ZP_SUITE_NAME_MAX + 1]);
+
 /*
  * Gives up all that a keyed filter does not need any more, once its keys are
  * read: see zp_confine_keyed(), whose flags these are.  paths: n state files

@@ -45,7 +45,7 @@ first_line(struct zp_pass *p, const void *data, size_t len)
 
 	if (lf != NULL && n > 0 && bytes[n - 1] == '\r')
 		n--;
-	if (n == 0 || n > ZP_PASSWORD_MAX)
+	if (n == 0 || n > p->max)
 		return ZP_ERR_PASSWORD;
 	memmove(p->bytes, data, n);
 	memset(p->bytes + n, 0, sizeof(p->bytes) - n);
@@ -80,10 +80,8 @@ from_stdin(const char *tool, struct zp_pass *p)
 	size_t have = 0;
 	ssize_t n = 1;
 
-	while (
-	    have < sizeof(p->bytes) && memchr(p->bytes, '\n', have) == NULL) {
-		n = read(
-		    STDIN_FILENO, p->bytes + have, sizeof(p->bytes) - have);
+	while (have < p->max + 2 && memchr(p->bytes, '\n', have) == NULL) {
+		n = read(STDIN_FILENO, p->bytes + have, p->max + 2 - have);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -95,9 +93,8 @@ from_stdin(const char *tool, struct zp_pass *p)
 	if (first_line(p, p->bytes, have) == ZP_OK)
 		return ZP_OK;
 	return complain(tool, ZP_ERR_PASSWORD,
-	    have <= ZP_PASSWORD_MAX
-		? "standard input: no passphrase in its first line"
-		: "standard input: over 1024 bytes in its first line");
+	    have <= p->max ? "standard input: no passphrase in its first line"
+			   : "standard input: too long a first line");
 }
 
 /* Makes one and shows it. */
@@ -124,11 +121,11 @@ static enum zp_err
 ask(struct zp_tty *tty, const char *prompt, struct zp_pass *p)
 {
 	enum zp_err err =
-	    zp_tty_ask(tty, prompt, p->bytes, sizeof(p->bytes), &p->len);
+	    zp_tty_ask(tty, prompt, p->bytes, p->max + 2, &p->len);
 
 	if (!err)
 		p->bytes[p->len] = 0;
-	return err == ZP_ERR_TOO_LONG || (!err && p->len > ZP_PASSWORD_MAX)
+	return err == ZP_ERR_TOO_LONG || (!err && p->len > p->max)
 	    ? ZP_ERR_PASSWORD
 	    : err;
 }
@@ -164,6 +161,7 @@ from_terminal(const char *tool, struct zp_pass *p)
 
 	if (again == NULL)
 		return complain(tool, ZP_ERR_MEMORY, "passphrase");
+	again->max = p->max;
 	enum zp_err err = zp_tty_open(&tty, true);
 	if (err) {
 		zp_pass_free(again);
@@ -199,6 +197,7 @@ zp_pass_get(const char *tool, const char *passfile, struct zp_pass **pass)
 
 	if (p == NULL)
 		return complain(tool, ZP_ERR_MEMORY, "passphrase");
+	p->max = ZP_PASSWORD_MAX;
 	if (passfile != NULL)
 		err = from_file(tool, passfile, p);
 	else if (isatty(STDIN_FILENO))
@@ -216,6 +215,7 @@ zp_pass_line(const char *tool, const char *prompt, struct zp_pass **line)
 
 	if (p == NULL)
 		return complain(tool, ZP_ERR_MEMORY, "standard input");
+	p->max = ZP_PASS_LINE_MAX;
 	if (!isatty(STDIN_FILENO))
 		return hand_out(line, p, from_stdin(tool, p));
 	enum zp_err err = zp_tty_open(&tty, true);

@@ -14,10 +14,13 @@
  * its line feed, less one carriage return before that; bytes as they are.
  * What is wrong is said on stderr.
  */
+#define ZP_PASS_LINE_MAX 2048
+
 struct zp_pass {
 	size_t len; /* at least 1 */
+	size_t max; /* ZP_PASSWORD_MAX, or of other lines ZP_PASS_LINE_MAX */
 	bool made; /* by us: it has been shown */
-	uint8_t bytes[ZP_PASSWORD_MAX + 2]; /* a NUL behind */
+	uint8_t bytes[ZP_PASS_LINE_MAX + 3]; /* a NUL behind */
 }; /* in secret memory */
 
 /*

@@ -256,5 +256,9 @@ zp_format_json(struct zp_out *out, const struct zp_shown *s)
 		    zp_format_hex(hex, s->conversation, 16));
 	if (!err && s->warning != NULL)
 		err = json_field(out, "warning", s->warning);
+	if (!err && s->type != NULL)
+		err = json_field(out, "type", s->type);
+	if (!err && s->partial)
+		err = put_string(out, ",\"partial\":true");
 	return err ? err : json_body(out, s);
 }

@@ -24,6 +24,8 @@ struct zp_shown {
 	const uint8_t *idkey; /* ZP_IDKEY_LEN, or NULL */
 	const uint8_t *conversation; /* 16 bytes, or NULL */
 	const char *warning; /* for JSON; NULL: none */
+	const char *type; /* of a file, as claimed; NULL: a text */
+	bool partial; /* what somebody has typed so far */
 };
 
 /*

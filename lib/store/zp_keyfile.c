@@ -11,13 +11,15 @@
 
 #define EXPORT_PREFIX "zpkey1."
 #define EXPORT_CHECK 4
-#define EXPORT_SUITE_ZP1 1
-#define EXPORT_BYTES_MAX (2 + ZP_KEY_LEN + ZP_NAME_MAX + EXPORT_CHECK)
+#define EXPORT_BYTES_MAX (2 + ZP_KEY_LEN + ZP_SUITE_NAME_MAX + EXPORT_CHECK)
+
+_Static_assert(ZP_KEY_LEN == ZP_MLES_KEY_LEN, "keys are kept alike");
 
 /* What a channel key file says, whatever its suite; in secret memory. */
 struct fields {
 	enum zp_suite suite;
-	char channel[ZP_NAME_MAX + 1];
+	char channel[ZP_SUITE_NAME_MAX + 1];
+	size_t channel_len;
 	unsigned work;
 	uint8_t key[ZP_KEY_LEN];
 };
@@ -54,7 +56,10 @@ read_fields(struct zp_lines *l, struct fields *f, struct zp_fault *fault)
 	if (!err)
 		err = zp_lines_want(l, &line, "channel",
 		    "a `channel` line belongs here", fault);
-	if (!err && !zp_line_name(&line, f->channel))
+	if (!err &&
+	    (!zp_line_text(
+		 &line, f->channel, sizeof(f->channel), &f->channel_len) ||
+		!zp_suite_ops(f->suite)->is_name(f->channel, f->channel_len)))
 		err = bad_line(l, "no channel's name", fault);
 	if (!err)
 		err = zp_lines_want(
@@ -71,20 +76,16 @@ read_fields(struct zp_lines *l, struct fields *f, struct zp_fault *fault)
 	return err ? err : zp_lines_finish(l, fault);
 }
 
-/* Where a suite's keys are made of what their file says. */
 static enum zp_err
 build(struct zp_keyfile *kf, const struct fields *f, struct zp_fault *fault)
 {
 	kf->kind = ZP_KEYFILE_CHANNEL;
 	kf->suite = f->suite;
-	switch (f->suite) {
-	case ZP_SUITE_ZP1:
-		return zp_key_load(&kf->key, f->key, f->channel, f->work);
-	case ZP_SUITE_MLES:
-		break;
-	}
-	return zp_fault_set(fault, ZP_ERR_SUITE, 0,
-	    "this program cannot use keys of suite mles");
+	enum zp_err err =
+	    zp_suite_ops(f->suite)->load(kf, f->key, f->channel, f->work);
+	return err == ZP_ERR_USAGE ? zp_fault_set(fault, ZP_ERR_FORMAT, 0,
+					 "a work that its suite does not have")
+				   : err;
 }
 
 static enum zp_err
@@ -184,16 +185,44 @@ zp_keyfile_free(struct zp_keyfile *kf)
 {
 	if (kf == NULL)
 		return;
-	zp_key_free(kf->key);
+	zp_suite_ops(kf->suite)->free(kf);
 	zp_convfile_free(kf->conv);
 	free(kf);
+}
+
+const struct zp_suite_ops *
+zp_keyfile_ops(const struct zp_keyfile *kf)
+{
+	return zp_suite_ops(kf->suite);
+}
+
+enum zp_err
+zp_keyfile_make(struct zp_keyfile **to, enum zp_suite suite,
+    const uint8_t *password, size_t len, const char *channel, unsigned work)
+{
+	const struct zp_suite_ops *ops = zp_suite_ops(suite);
+	struct zp_keyfile *kf = calloc(1, sizeof(*kf));
+
+	if (kf == NULL)
+		return ZP_ERR_MEMORY;
+	kf->kind = ZP_KEYFILE_CHANNEL;
+	kf->suite = suite;
+	enum zp_err err = password != NULL
+	    ? ops->derive(kf, password, len, channel, work)
+	    : ops->random(kf, channel);
+	if (err)
+		zp_keyfile_free(kf);
+	else
+		*to = kf;
+	return err;
 }
 
 const char *
 zp_keyfile_channel(const struct zp_keyfile *kf)
 {
-	return kf->kind == ZP_KEYFILE_CONVERSATION ? kf->conv->channel
-						   : zp_key_channel(kf->key);
+	return kf->conv != NULL	  ? kf->conv->channel
+	    : kf->channel != NULL ? kf->channel
+				  : zp_key_channel(kf->key);
 }
 
 /* Writes a text that was gathered in secret memory, and wipes it. */
@@ -209,7 +238,7 @@ save_text(struct zp_writer *w, const char *path, enum zp_file_how how)
 
 enum zp_err
 zp_keyfile_save(
-    const struct zp_key *key, const char *path, enum zp_file_how how)
+    const struct zp_keyfile *kf, const char *path, enum zp_file_how how)
 {
 	struct zp_writer w;
 	void *text = zp_secret_new(ZP_KEYFILE_TEXT_MAX);
@@ -217,26 +246,29 @@ zp_keyfile_save(
 	if (text == NULL)
 		return ZP_ERR_MEMORY;
 	zp_writer_init(&w, text, ZP_KEYFILE_TEXT_MAX);
-	zp_keyfile_write(&w, key);
+	zp_keyfile_write(&w, kf);
 	return save_text(&w, path, how);
 }
 
 void
-zp_keyfile_write(struct zp_writer *w, const struct zp_key *key)
+zp_keyfile_write(struct zp_writer *w, const struct zp_keyfile *kf)
 {
+	const struct zp_suite_ops *ops = zp_keyfile_ops(kf);
+
 	zp_lines_put(w,
 	    "# A zpinc key.  Whoever has it reads and writes the channel.\n"
 	    "zpinc-key 1\n"
-	    "suite zp1\n"
-	    "channel ");
-	zp_lines_put_name(w, zp_key_channel(key));
+	    "suite ");
+	zp_lines_put(w, ops->word);
+	zp_lines_put(w, "\nchannel ");
+	zp_lines_put_name(w, zp_keyfile_channel(kf));
 	zp_lines_put(w, "\nwork ");
-	if (zp_key_work(key) == ZP_WORK_RANDOM)
+	if (ops->get_work(kf) == ZP_WORK_RANDOM)
 		zp_lines_put(w, "random");
 	else
-		zp_lines_put_number(w, zp_key_work(key));
+		zp_lines_put_number(w, ops->get_work(kf));
 	zp_lines_put(w, "\nkey ");
-	zp_lines_put_bytes(w, zp_key_raw(key), ZP_KEY_LEN);
+	zp_lines_put_bytes(w, ops->raw(kf), ZP_KEY_LEN);
 	zp_lines_put(w, "\n");
 }
 
@@ -254,8 +286,10 @@ _Static_assert(sizeof(EXPORT_PREFIX) + (EXPORT_BYTES_MAX * 4 + 2) / 3 <=
 
 enum zp_err
 zp_keyfile_export(
-    const struct zp_key *key, char line[static ZP_KEYFILE_EXPORT_MAX])
+    const struct zp_keyfile *kf, char line[static ZP_KEYFILE_EXPORT_MAX])
 {
+	const struct zp_suite_ops *ops = zp_keyfile_ops(kf);
+	const char *channel = zp_keyfile_channel(kf);
 	struct export *x = zp_secret_new(sizeof(*x));
 	struct zp_writer w;
 	size_t prefix = strlen(EXPORT_PREFIX);
@@ -263,10 +297,10 @@ zp_keyfile_export(
 	if (x == NULL)
 		return ZP_ERR_MEMORY;
 	zp_writer_init(&w, x->bytes, sizeof(x->bytes));
-	zp_writer_u8(&w, EXPORT_SUITE_ZP1);
-	zp_writer_u8(&w, (uint8_t)zp_key_work(key));
-	zp_writer_put(&w, zp_key_raw(key), ZP_KEY_LEN);
-	zp_writer_put(&w, zp_key_channel(key), strlen(zp_key_channel(key)));
+	zp_writer_u8(&w, ops->code);
+	zp_writer_u8(&w, (uint8_t)ops->get_work(kf));
+	zp_writer_put(&w, ops->raw(kf), ZP_KEY_LEN);
+	zp_writer_put(&w, channel, strlen(channel));
 	crypto_hash_sha256(x->hash, w.data, w.len);
 	zp_writer_put(&w, x->hash, EXPORT_CHECK);
 	memcpy(line, EXPORT_PREFIX, prefix);
@@ -276,48 +310,80 @@ zp_keyfile_export(
 	return ZP_OK;
 }
 
+/* The suite with this code. */
+static bool
+suite_of(uint8_t code, enum zp_suite *suite)
+{
+	static const enum zp_suite all[] = {ZP_SUITE_ZP1, ZP_SUITE_MLES};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		if (zp_suite_ops(all[i])->code == code) {
+			*suite = all[i];
+			return true;
+		}
+	return false;
+}
+
 /* From the bytes of an exported line to the key. */
 static enum zp_err
-import_bytes(struct zp_key **key, struct export *x, size_t len)
+import_bytes(struct zp_keyfile *kf, struct export *x, size_t len)
 {
-	char channel[ZP_NAME_MAX + 1] = {0};
+	char channel[ZP_SUITE_NAME_MAX + 1] = {0};
 
 	if (len < 2 + ZP_KEY_LEN + 1 + EXPORT_CHECK)
 		return ZP_ERR_FORMAT;
-	size_t body = len - EXPORT_CHECK;
+	size_t body = len - EXPORT_CHECK, n = body - 2 - ZP_KEY_LEN;
 	crypto_hash_sha256(x->hash, x->bytes, body);
 	if (sodium_memcmp(x->hash, x->bytes + body, EXPORT_CHECK) != 0)
 		return ZP_ERR_CORRUPT;
-	if (x->bytes[0] != EXPORT_SUITE_ZP1)
+	if (!suite_of(x->bytes[0], &kf->suite))
 		return ZP_ERR_SUITE;
-	memcpy(channel, x->bytes + 2 + ZP_KEY_LEN, body - 2 - ZP_KEY_LEN);
-	if (memchr(channel, '\0', body - 2 - ZP_KEY_LEN) != NULL)
+	memcpy(channel, x->bytes + 2 + ZP_KEY_LEN, n);
+	if (memchr(channel, '\0', n) != NULL)
 		return ZP_ERR_FORMAT;
-	enum zp_err err = zp_key_load(key, x->bytes + 2, channel, x->bytes[1]);
+	enum zp_err err = zp_suite_ops(kf->suite)->load(
+	    kf, x->bytes + 2, channel, x->bytes[1]);
 	return err == ZP_ERR_USAGE || err == ZP_ERR_NAME ? ZP_ERR_FORMAT : err;
 }
 
-enum zp_err
-zp_keyfile_import(struct zp_key **key, const char *line, size_t len)
+/* The part behind the prefix. */
+static enum zp_err
+import_text(struct zp_keyfile *kf, const char *text, size_t len)
 {
-	size_t prefix = strlen(EXPORT_PREFIX), got = 0;
+	struct export *x = zp_secret_new(sizeof(*x));
+	enum zp_err err = ZP_ERR_FORMAT;
 	const char *end = NULL;
+	size_t got = 0;
+
+	if (x == NULL)
+		return ZP_ERR_MEMORY;
+	if (sodium_base642bin(x->bytes, sizeof(x->bytes), text, len, NULL, &got,
+		&end, sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
+	    end == text + len)
+		err = import_bytes(kf, x, got);
+	zp_secret_free(x);
+	return err;
+}
+
+enum zp_err
+zp_keyfile_import(struct zp_keyfile **to, const char *line, size_t len)
+{
+	size_t prefix = strlen(EXPORT_PREFIX);
 
 	if (len <= prefix || memcmp(line, EXPORT_PREFIX, 5) != 0)
 		return ZP_ERR_FORMAT;
 	if (memcmp(line, EXPORT_PREFIX, prefix) != 0)
 		return line[5] >= '2' && line[5] <= '9' ? ZP_ERR_VERSION
 							: ZP_ERR_FORMAT;
-	struct export *x = zp_secret_new(sizeof(*x));
-	if (x == NULL)
+	struct zp_keyfile *kf = calloc(1, sizeof(*kf));
+	if (kf == NULL)
 		return ZP_ERR_MEMORY;
-	enum zp_err err = ZP_ERR_FORMAT;
-	if (sodium_base642bin(x->bytes, sizeof(x->bytes), line + prefix,
-		len - prefix, NULL, &got, &end,
-		sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
-	    end == line + len)
-		err = import_bytes(key, x, got);
-	zp_secret_free(x);
+	kf->kind = ZP_KEYFILE_CHANNEL;
+	enum zp_err err = import_text(kf, line + prefix, len - prefix);
+	if (err)
+		zp_keyfile_free(kf);
+	else
+		*to = kf;
 	return err;
 }
 

@@ -8,6 +8,7 @@
 #include "base/zp_err.h"
 #include "crypt/zp_identity.h"
 #include "crypt/zp_key.h"
+#include "mles/zp_mles_key.h"
 #include "store/zp_convfile.h"
 #include "store/zp_file.h"
 #include "store/zp_suite.h"
@@ -25,8 +26,11 @@ enum zp_keyfile_kind {
 struct zp_keyfile {
 	enum zp_keyfile_kind kind;
 	enum zp_suite suite;
-	struct zp_key *key; /* a channel's, of suite zp1; else NULL */
-	struct zp_convfile *conv; /* a conversation's; else NULL */
+	/* One of the three, the others are NULL. */
+	struct zp_key *key; /* a channel's, of suite zp1 */
+	struct zp_mles_key *mles; /* a channel's, of suite mles */
+	struct zp_convfile *conv; /* a conversation's */
+	char *channel; /* of suite mles: its name as typed */
 };
 
 /*
@@ -46,6 +50,18 @@ zp_keyfile_parse(struct zp_keyfile **kf, const char *text, size_t len,
 void
 zp_keyfile_free(struct zp_keyfile *kf);
 
+/* What the key's suite does; also for a conversation. */
+const struct zp_suite_ops *
+zp_keyfile_ops(const struct zp_keyfile *kf);
+
+/*
+ * A channel key that no file holds yet: derived from a password, or random
+ * (password NULL).  Errors of the suite's derive(); the caller frees *kf.
+ */
+ZP_CHECKED enum zp_err
+zp_keyfile_make(struct zp_keyfile **kf, enum zp_suite suite,
+    const uint8_t *password, size_t len, const char *channel, unsigned work);
+
 /* Channel, both for keys and conversations; valid as long as kf is. */
 const char *
 zp_keyfile_channel(const struct zp_keyfile *kf);
@@ -53,34 +69,34 @@ zp_keyfile_channel(const struct zp_keyfile *kf);
 /* Writes a channel key as zp_file_write() does. */
 ZP_CHECKED enum zp_err
 zp_keyfile_save(
-    const struct zp_key *key, const char *path, enum zp_file_how how);
+    const struct zp_keyfile *kf, const char *path, enum zp_file_how how);
 
 /* The file's text into the caller's secret memory. */
-#define ZP_KEYFILE_TEXT_MAX 1024
+#define ZP_KEYFILE_TEXT_MAX (512 + 4 * ZP_SUITE_NAME_MAX)
 void
-zp_keyfile_write(struct zp_writer *w, const struct zp_key *key);
+zp_keyfile_write(struct zp_writer *w, const struct zp_keyfile *kf);
 
 /*
  * A channel key as one line of text, for a QR code or a password manager:
  * "zpkey1." and base64url of
  *
- *     u8 suite (1: zp1)   u8 work   key[32]   channel   check[4]
+ *     u8 suite (1: zp1, 2: mles)   u8 work   key[32]   channel   check[4]
  *
  * check: the first bytes of SHA-256 of all before it, against typing errors.
  */
-#define ZP_KEYFILE_EXPORT_MAX 128
+#define ZP_KEYFILE_EXPORT_MAX 1440
 
 /* Writes it, NUL ended, no newline; `line` lies in secret memory. */
 ZP_CHECKED enum zp_err
 zp_keyfile_export(
-    const struct zp_key *key, char line[static ZP_KEYFILE_EXPORT_MAX]);
+    const struct zp_keyfile *kf, char line[static ZP_KEYFILE_EXPORT_MAX]);
 
 /*
  * Reads such a line of len characters.  ZP_ERR_FORMAT, ZP_ERR_CORRUPT (the
  * check is wrong), ZP_ERR_VERSION, ZP_ERR_SUITE, ZP_ERR_MEMORY.
  */
 ZP_CHECKED enum zp_err
-zp_keyfile_import(struct zp_key **key, const char *line, size_t len);
+zp_keyfile_import(struct zp_keyfile **kf, const char *line, size_t len);
 
 /* Identity files.  Errors as above; the caller frees *id. */
 ZP_CHECKED enum zp_err

@@ -193,21 +193,33 @@ unescape(const char *s, size_t n, char *to)
 }
 
 bool
+zp_line_text(struct zp_line *line, char *to, size_t cap, size_t *len)
+{
+	size_t have = 0;
+
+	while (line->left > 0) {
+		if (have == cap - 1)
+			return false;
+		size_t n = unescape(line->at, line->left, &to[have]);
+		if (n == 0 || to[have] == '\0')
+			return false;
+		have++;
+		line->at += n;
+		line->left -= n;
+	}
+	to[have] = '\0';
+	*len = have;
+	return true;
+}
+
+bool
 zp_line_name(struct zp_line *line, char to[static ZP_NAME_MAX + 1])
 {
 	char name[ZP_NAME_MAX + 1] = {0};
 	size_t len = 0;
 
-	while (line->left > 0) {
-		if (len == ZP_NAME_MAX)
-			return false;
-		size_t n = unescape(line->at, line->left, &name[len++]);
-		if (n == 0)
-			return false;
-		line->at += n;
-		line->left -= n;
-	}
-	if (!zp_text_is_name(name, len))
+	if (!zp_line_text(line, name, sizeof(name), &len) ||
+	    !zp_text_is_name(name, len))
 		return false;
 	memcpy(to, name, sizeof(name));
 	return true;
@@ -261,15 +273,16 @@ void
 zp_lines_put_name(struct zp_writer *w, const char *name)
 {
 	char text[ZP_LINES_NAME_MAX];
-	size_t n = strlen(name), tail = n, used;
+	size_t n = strlen(name), tail = n;
 
 	for (; n > 0 && *name == ' '; name++, n--, tail--)
 		zp_lines_put(w, "\\x20");
 	while (tail > 0 && name[tail - 1] == ' ')
 		tail--;
-	zp_writer_put(w, text,
-	    zp_text_escape(
-		text, sizeof(text), name, tail, ZP_TEXT_LINE, &used));
+	for (size_t used = 0; tail > 0; name += used, tail -= used, n -= used)
+		zp_writer_put(w, text,
+		    zp_text_escape(
+			text, sizeof(text), name, tail, ZP_TEXT_LINE, &used));
 	for (; tail < n; tail++)
 		zp_lines_put(w, "\\x20");
 }

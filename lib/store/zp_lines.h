@@ -84,6 +84,13 @@ zp_line_number(struct zp_line *line, uint64_t *to);
 bool
 zp_line_name(struct zp_line *line, char to[static ZP_NAME_MAX + 1]);
 
+/*
+ * The same for any bytes but NUL, at most cap - 1; what may be in the name is
+ * the caller's to see.  The NUL behind is not counted in *len.
+ */
+bool
+zp_line_text(struct zp_line *line, char *to, size_t cap, size_t *len);
+
 /* Is nothing left? */
 bool
 zp_line_end(const struct zp_line *line);

@@ -4,26 +4,26 @@
 
 #include "store/zp_lines.h"
 
+static const struct zp_suite_ops *const all[] = {&zp_suite_zp1, &zp_suite_mles};
+
+const struct zp_suite_ops *
+zp_suite_ops(enum zp_suite suite)
+{
+	return all[suite];
+}
+
 const char *
 zp_suite_text(enum zp_suite suite)
 {
-	switch (suite) {
-	case ZP_SUITE_ZP1:
-		return "zp1";
-	case ZP_SUITE_MLES:
-		return "mles";
-	}
-	return "";
+	return zp_suite_ops(suite)->word;
 }
 
 enum zp_err
 zp_suite_parse(const char *word, enum zp_suite *suite)
 {
-	static const enum zp_suite all[] = {ZP_SUITE_ZP1, ZP_SUITE_MLES};
-
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
-		if (strcmp(word, zp_suite_text(all[i])) == 0) {
-			*suite = all[i];
+		if (strcmp(word, all[i]->word) == 0) {
+			*suite = all[i]->suite;
 			return ZP_OK;
 		}
 	return ZP_ERR_USAGE;
@@ -33,18 +33,19 @@ enum zp_err
 zp_suite_read(struct zp_lines *l, enum zp_suite *suite, struct zp_fault *fault)
 {
 	struct zp_line line;
+	size_t i = 0;
 	enum zp_err err = zp_lines_want(
 	    l, &line, "suite", "a `suite` line belongs here", fault);
 
 	if (err)
 		return err;
-	if (zp_line_is(&line, "zp1"))
-		*suite = ZP_SUITE_ZP1;
-	else if (zp_line_is(&line, "mles"))
-		*suite = ZP_SUITE_MLES;
-	else
+	while (
+	    i < sizeof(all) / sizeof(*all) && !zp_line_is(&line, all[i]->word))
+		i++;
+	if (i == sizeof(all) / sizeof(*all))
 		return zp_fault_set(fault, ZP_ERR_SUITE, l->number,
 		    "a suite that this version does not know");
+	*suite = all[i]->suite;
 	return zp_line_end(&line)
 	    ? ZP_OK
 	    : zp_fault_set(fault, ZP_ERR_FORMAT, l->number,

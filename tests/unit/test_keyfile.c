@@ -27,12 +27,13 @@ parse(const char *text, struct zp_fault *fault)
 static void
 test_channel(void)
 {
-	struct zp_key *key;
+	struct zp_keyfile made = {.suite = ZP_SUITE_ZP1};
 	struct zp_keyfile *kf = NULL;
 	struct zp_fault fault;
 
-	OK(zp_key_load(&key, raw, " b\\\xc3\xab ", 20) == ZP_OK, "# a key");
-	OK(zp_keyfile_save(key, "k", ZP_FILE_NEW) == ZP_OK &&
+	OK(zp_key_load(&made.key, raw, " b\\\xc3\xab ", 20) == ZP_OK,
+	    "# a key");
+	OK(zp_keyfile_save(&made, "k", ZP_FILE_NEW) == ZP_OK &&
 		zp_keyfile_load(&kf, "k", &fault) == ZP_OK,
 	    "a key that was saved can be loaded");
 	OK(kf->kind == ZP_KEYFILE_CHANNEL && kf->suite == ZP_SUITE_ZP1 &&
@@ -42,7 +43,7 @@ test_channel(void)
 	    "with its channel, its suite and its work");
 	SAME(zp_key_raw(kf->key), raw, sizeof(raw), "and it is the same key");
 	zp_keyfile_free(kf);
-	zp_key_free(key);
+	zp_key_free(made.key);
 	unlink("k");
 	OK(parse(HEAD KEY, &fault) == ZP_OK, "the form in the manual loads");
 	OK(parse("# x\r\n\r\nzpinc-key 1\r\nsuite zp1\r\nchannel ops\r\n"
@@ -136,13 +137,14 @@ test_truncated(void)
 static void
 test_export(void)
 {
-	struct zp_key *key, *back = NULL;
-	char line[ZP_KEYFILE_EXPORT_MAX], bad[ZP_KEYFILE_EXPORT_MAX];
+	struct zp_keyfile made = {.suite = ZP_SUITE_ZP1}, *back = NULL;
+	char line[ZP_KEYFILE_EXPORT_MAX] = "", bad[ZP_KEYFILE_EXPORT_MAX];
 	static const char channel[] = "a name of thirty-one characters";
 
 	_Static_assert(sizeof(channel) == ZP_NAME_MAX + 1, "the longest");
-	OK(zp_key_load(&key, raw, channel, ZP_WORK_RANDOM) == ZP_OK, "# key");
-	OK(zp_keyfile_export(key, line) == ZP_OK &&
+	OK(zp_key_load(&made.key, raw, channel, ZP_WORK_RANDOM) == ZP_OK,
+	    "# key");
+	OK(zp_keyfile_export(&made, line) == ZP_OK &&
 		strncmp(line, "zpkey1.", 7) == 0 &&
 		strspn(line + 7,
 		    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
@@ -150,21 +152,21 @@ test_export(void)
 	    "a key is exported as one word");
 	size_t n = strlen(line);
 	OK(zp_keyfile_import(&back, line, n) == ZP_OK &&
-		memcmp(zp_key_raw(back), raw, sizeof(raw)) == 0 &&
-		strcmp(zp_key_channel(back), channel) == 0 &&
-		zp_key_work(back) == ZP_WORK_RANDOM,
+		memcmp(zp_key_raw(back->key), raw, sizeof(raw)) == 0 &&
+		strcmp(zp_key_channel(back->key), channel) == 0 &&
+		zp_key_work(back->key) == ZP_WORK_RANDOM,
 	    "and comes back as it was");
-	zp_key_free(back);
+	zp_keyfile_free(back);
 	bool caught = true;
 	for (size_t i = 7; i < n; i++)
 		for (int c = '0'; c <= 'z'; c++) {
-			memcpy(bad, line, sizeof(bad));
+			memcpy(bad, line, n + 1);
 			if (bad[i] == (char)c)
 				continue;
 			bad[i] = (char)c;
 			if (zp_keyfile_import(&back, bad, n) == ZP_OK) {
 				caught = false;
-				zp_key_free(back);
+				zp_keyfile_free(back);
 			}
 		}
 	OK(caught, "every single mistyped character is noticed");
@@ -176,7 +178,48 @@ test_export(void)
 	bad[5] = '2';
 	OK(zp_keyfile_import(&back, bad, n) == ZP_ERR_VERSION,
 	    "a later version is told as such");
-	zp_key_free(key);
+	zp_key_free(made.key);
+}
+
+/* Names may be longer in the MlesTalk suite, and its work is fixed. */
+static void
+test_mles(void)
+{
+	static char channel[ZP_SUITE_NAME_MAX + 1];
+	struct zp_keyfile *kf = NULL, *back = NULL;
+	struct zp_fault fault;
+	char line[ZP_KEYFILE_EXPORT_MAX] = "";
+
+	memset(channel, 'x', ZP_SUITE_NAME_MAX);
+	OK(zp_keyfile_make(&kf, ZP_SUITE_MLES, (const uint8_t *)"secret", 6,
+	       channel, 15) == ZP_OK,
+	    "a key of suite mles may have a long name");
+	OK(zp_keyfile_save(kf, "m", ZP_FILE_NEW) == ZP_OK &&
+		zp_keyfile_load(&back, "m", &fault) == ZP_OK &&
+		back->suite == ZP_SUITE_MLES && back->key == NULL &&
+		strcmp(zp_keyfile_channel(back), channel) == 0,
+	    "and is kept in a file");
+	SAME(zp_mles_key_raw(back->mles), zp_mles_key_raw(kf->mles),
+	    ZP_MLES_KEY_LEN, "with the same key");
+	zp_keyfile_free(back);
+	back = NULL;
+	OK(zp_keyfile_export(kf, line) == ZP_OK &&
+		zp_keyfile_import(&back, line, strlen(line)) == ZP_OK &&
+		back->suite == ZP_SUITE_MLES &&
+		strcmp(zp_keyfile_channel(back), channel) == 0,
+	    "and is exported and imported");
+	zp_keyfile_free(back);
+	zp_keyfile_free(kf);
+	unlink("m");
+	OK(zp_keyfile_make(&kf, ZP_SUITE_MLES, (const uint8_t *)"", 0, "c",
+	       15) == ZP_ERR_PASSWORD,
+	    "an empty passphrase is refused, though the format takes it");
+	OK(parse("zpinc-key 1\nsuite mles\nchannel ops\nwork 16\n" KEY,
+	       &fault) == ZP_ERR_FORMAT,
+	    "another work than the suite's is refused");
+	OK(parse("zpinc-key 1\nsuite mles\nchannel toString\nwork 15\n" KEY,
+	       &fault) == ZP_ERR_FORMAT,
+	    "so is a name that no prototype can hold");
 }
 
 static void
@@ -341,6 +384,7 @@ main(void)
 	test_refused();
 	test_truncated();
 	test_export();
+	test_mles();
 	test_identity();
 	test_conversation();
 	test_words();
