@@ -41,3 +41,19 @@ zp_secret_random(void *p, size_t n)
 {
 	randombytes_buf(p, n);
 }
+
+bool
+zp_secret_read_b64(
+    uint8_t *to, size_t cap, const char *from, size_t len, size_t *n)
+{
+	const char *end = NULL;
+	unsigned char high = 0;
+
+	/* libsodium takes some bytes above 127 for letters. */
+	for (size_t i = 0; i < len; i++)
+		high |= (unsigned char)from[i];
+	return high < 128 &&
+	    sodium_base642bin(to, cap, from, len, NULL, n, &end,
+		sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
+	    end == from + len;
+}

@@ -1,7 +1,9 @@
 #ifndef ZP_SECRET_H
 #define ZP_SECRET_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/zp_err.h"
 
@@ -27,6 +29,15 @@ zp_secret_free(void *p);
 /* Wipes n bytes at p in a way that no compiler removes. */
 void
 zp_secret_wipe(void *p, size_t n);
+
+/*
+ * Base64url without padding (RFC 4648, section 5) of a secret, in a time
+ * that tells its length alone; canonical only.  Reads len characters into at
+ * most cap bytes and sets *n.  False: it is none, or longer.
+ */
+bool
+zp_secret_read_b64(
+    uint8_t *to, size_t cap, const char *from, size_t len, size_t *n);
 
 /* n random bytes of the system's: session ids, words, hash keys. */
 void

@@ -352,14 +352,11 @@ import_text(struct zp_keyfile *kf, const char *text, size_t len)
 {
 	struct export *x = zp_secret_new(sizeof(*x));
 	enum zp_err err = ZP_ERR_FORMAT;
-	const char *end = NULL;
 	size_t got = 0;
 
 	if (x == NULL)
 		return ZP_ERR_MEMORY;
-	if (sodium_base642bin(x->bytes, sizeof(x->bytes), text, len, NULL, &got,
-		&end, sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
-	    end == text + len)
+	if (zp_secret_read_b64(x->bytes, sizeof(x->bytes), text, len, &got))
 		err = import_bytes(kf, x, got);
 	zp_secret_free(x);
 	return err;

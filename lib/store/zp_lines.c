@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "crypt/zp_hash.h"
+#include "crypt/zp_secret.h"
 
 #define CHECK_BYTES 16
 #define VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
@@ -124,12 +125,11 @@ zp_line_is(struct zp_line *line, const char *word)
 bool
 zp_line_bytes(struct zp_line *line, uint8_t *to, size_t n)
 {
-	const char *w, *end;
+	const char *w;
 	size_t len, got;
 
 	return zp_line_word(line, &w, &len) && len == (n * 4 + 2) / 3 &&
-	    sodium_base642bin(to, n, w, len, NULL, &got, &end, VARIANT) == 0 &&
-	    got == n && end == w + len;
+	    zp_secret_read_b64(to, n, w, len, &got) && got == n;
 }
 
 bool

@@ -17,7 +17,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	MUST(mine != NULL && theirs != NULL && back != NULL);
 	MUST(run <= len && (run == len || !zp_b64_is(data[run])));
 	bool good = zp_b64_read(mine, text, len);
-	bool want =
+	/* libsodium takes some letters with the highest bit set. */
+	bool ascii = true;
+	for (size_t i = 0; i < len; i++)
+		ascii = ascii && data[i] < 128;
+	bool want = ascii &&
 	    sodium_base642bin(theirs, ZP_B64_BYTES(len) + 1, text, len, NULL,
 		&got, &end, sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
 	    end == text + len;

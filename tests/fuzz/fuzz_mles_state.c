@@ -137,8 +137,10 @@ insert(struct world *w, unsigned to, uint8_t v, struct zp_cursor *c)
 	if (n > c->left)
 		n = c->left;
 	const uint8_t *plain = zp_cursor_take(c, n);
+	if (plain == NULL)
+		return;
 	uint8_t *message = malloc(n + ZP_MLES_OVERHEAD);
-	MUST(message != NULL && plain != NULL);
+	MUST(message != NULL);
 	zp_mles_frame_seal_plain(
 	    message, zp_mles_key_layer(w->key), plain, n, nonce);
 	deliver(w, to, v % 4, message, n + ZP_MLES_OVERHEAD);

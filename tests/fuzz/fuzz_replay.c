@@ -84,8 +84,7 @@ step(struct world *w, struct zp_cursor *c)
 	w->now += op >> 2;
 	switch (op >> 2 & 7) {
 	case 0:
-		if (seq + 1 < NUMBERS && seq > w->highest[session] &&
-		    zp_replay_count(w->r) > 0)
+		if (seq > w->highest[session] && zp_replay_count(w->r) > 0)
 			w->highest[session] = seq;
 		zp_replay_announce(w->r, p, sid, ZP_KIND_NOTE, seq, w->now);
 		break;

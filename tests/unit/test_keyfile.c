@@ -159,8 +159,8 @@ test_export(void)
 	zp_keyfile_free(back);
 	bool caught = true;
 	for (size_t i = 7; i < n; i++)
-		for (int c = '0'; c <= 'z'; c++) {
-			memcpy(bad, line, n + 1);
+		for (int c = 1; c < 256; c++) {
+			memcpy(bad, line, sizeof(bad));
 			if (bad[i] == (char)c)
 				continue;
 			bad[i] = (char)c;
