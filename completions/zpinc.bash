@@ -42,7 +42,7 @@ _zpinc() {
 	'zpinc-http') opts='--cursor --once --timeout --keepalive --cacert --header-file --window --batch --quiet --help --version -c -1 -t -k -C -H -w -b -q -h -V' ;;
 	'zpinc-key new') opts='--channel --output --random --passfile --work --suite --force --help --version -c -o -f -h -V' ;;
 	'zpinc-key passphrase') opts='--words --help --version -h -V' ;;
-	'zpinc-key topic') opts='--key --live --help --version -k -h -V' ;;
+	'zpinc-key topic') opts='--key --live --uid --help --version -k -u -h -V' ;;
 	'zpinc-key show') opts='--key --help --version -k -h -V' ;;
 	'zpinc-key export') opts='--key --force --help --version -k -f -h -V' ;;
 	'zpinc-key import') opts='--output --force --help --version -o -f -h -V' ;;
@@ -53,7 +53,7 @@ _zpinc() {
 	'zpinc-open') opts='--key --format --json --raw --state --trust --trust-new --strict --all --count --wait --max-age --expect --verbose --confine --help --version -k -F -j -C -W -v -h -V' ;;
 	'zpinc-pipe') opts='--key --uid --identity --members --format --json --echo --listen --notes --require-fs --fallback --rekey --state --max-record --no-time --trust --trust-new --sub --pub --confine --verbose --help --version -k -u -i -m -F -j -v -h -V' ;;
 	'zpinc-redis') opts='--cursor --once --timeout --keepalive --keep --cafile --cert --key --help --version -c -1 -t -k -n -h -V' ;;
-	'zpinc-seal') opts='--key --uid --identity --whole --state --max-record --no-time --confine --help --version -k -u -i -w -h -V' ;;
+	'zpinc-seal') opts='--key --uid --identity --whole --state --max-record --no-time --file --confine --help --version -k -u -i -w -h -V' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$opts" -- "$cur")
 }

@@ -32,7 +32,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	char line[ZP_KEYFILE_EXPORT_MAX];
-	struct zp_key *key;
+	struct zp_keyfile *key;
 	char *from;
 	size_t n = len;
 
@@ -44,7 +44,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (zp_keyfile_import(&key, from, n) == ZP_OK) {
 		MUST(zp_keyfile_export(key, line) == ZP_OK);
 		MUST(strlen(line) == n && memcmp(line, from, n) == 0);
-		zp_key_free(key);
+		zp_keyfile_free(key);
 	}
 	free(from);
 	return 0;

@@ -17,10 +17,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		free(from);
 		return 0;
 	}
-	MUST(strlen(zp_keyfile_channel(kf)) <= ZP_NAME_MAX);
+	MUST(strlen(zp_keyfile_channel(kf)) <= ZP_SUITE_NAME_MAX);
 	if (kf->key != NULL) {
 		zp_writer_init(&w, text, sizeof(text));
-		zp_keyfile_write(&w, kf->key);
+		zp_keyfile_write(&w, kf);
 		MUST(!w.bad);
 		MUST(zp_keyfile_parse(&again, text, w.len, &fault) == ZP_OK);
 		MUST(again->kind == ZP_KEYFILE_CHANNEL && again->key != NULL);
