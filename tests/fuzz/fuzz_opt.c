@@ -17,10 +17,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		double factor[] = {1, 1, 60, 3600, 86400, 604800};
 		char last = text[strlen(text) - 1];
 		const char *unit = strchr("0smhdw", last);
-		double want = strtod(text, NULL) * 1000 *
-		    factor[unit != NULL ? unit - "0smhdw" : 0];
-		double got = (double)ms;
-		MUST(got <= want * 1.000001 + 1 && got >= want * .999999 - 1);
+		double whole =
+		    1000 * factor[unit != NULL ? unit - "0smhdw" : 0];
+		double want = strtod(text, NULL) * whole, got = (double)ms;
+		/* Thousandths of a unit count, and no less. */
+		MUST(got <= want * 1.000001 + 1);
+		MUST(got >= want * .999999 - whole / 1000 - 1);
 	}
 	const char *said = zp_say_name(safe, text);
 	MUST(strlen(said) < ZP_SAY_NAME);
