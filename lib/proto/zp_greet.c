@@ -82,14 +82,23 @@ welcome(struct zp_machine *m, const struct zp_machine_hello *in, uint32_t gen,
 		zp_bits_del(m->listed, victim);
 	}
 	enum zp_err err = zp_roster_add(&m->roster, &member, m->choice, place);
-	if (err != ZP_OK)
-		return err;
-	/* What flaps and is gone again must never be heard, so it has to say
-	   something after its hold. */
-	zp_machine_session(m, *place)->mute = m->now +
+	return err;
+}
+
+/*
+ * FLAP.  Only what proves that it lives counts, so that a relay cannot make a
+ * user flap by sending what that user once said.  What flaps and is gone
+ * again must never be heard, so it has to say something after its hold.
+ */
+static void
+prove(struct zp_machine *m, struct zp_session *s)
+{
+	if (s->proved || m->now >= s->near_until)
+		return;
+	s->proved = true;
+	s->mute = m->now +
 	    zp_roster_flap(
-		&m->roster, member.who.p, m->now, m->t.flap, m->t.hold);
-	return ZP_OK;
+		&m->roster, s->m.who.p, m->now, m->t.flap, m->t.hold);
 }
 
 /*
@@ -126,6 +135,7 @@ keep(struct zp_machine *m, size_t place, uint64_t seq, const struct zp_hello *h)
 	if (has_us && zp_voice_sent_at(m, us.ack, &when)) {
 		s->near_until = when + m->t.stale;
 		s->acks_sent_at = when;
+		prove(m, s);
 	}
 	zp_roster_touch(&m->roster, place);
 	zp_phase_note(m, place);

@@ -24,6 +24,7 @@ struct zp_session {
 	bool taken;
 	bool said; /* a hello was kept */
 	bool left; /* the last one said LEAVE */
+	bool proved; /* that it lived: it acked a recent hello of ours */
 	uint8_t flags; /* of the last hello */
 	uint8_t strikes; /* runs that it let time out, in a row */
 	uint64_t seq; /* of the last hello */
@@ -137,7 +138,7 @@ zp_roster_place(
     struct zp_roster *r, size_t place, bool heard, bool near, uint64_t change);
 
 /*
- * Counts a new session of a sender; returns for how long to ignore it:
+ * Counts a new session of a sender that lives; returns for how long to ignore it:
  * 2^k s for the k-th in a row less than `window` after the one before, at
  * most `most`, nothing for the first.
  */

@@ -34,6 +34,7 @@ agree() {
 	agree heal 4 90 2
 	agree cut 3 100 1
 	agree replay 3 110 2
+	agree retained 3 140 1
 }
 
 @test "machine and reference agree among insiders who lie" {
@@ -42,6 +43,11 @@ agree() {
 		[ "$kind" = 16 ] && continue # a flood is long
 		agree rogues 4 $seed 1
 	done
+}
+
+@test "machine and reference agree on who flaps and on forged joins" {
+	agree flapper 3 150 2
+	agree thrown-back 3 160 2
 }
 
 @test "machine and reference agree on fixed and on crowded conversations" {

@@ -57,7 +57,7 @@ class Session:
         self.hold = self.mute = 0
         self.proof = 0          # its last hello proves life until
         self.strikes = 0
-        self.left = False
+        self.left = self.proved = False
         self.listed = 0
         self.place = 0
 
@@ -493,7 +493,6 @@ class Member:
             self.listed.discard(out.order)
         taken = {o.place for o in self.others.values()}
         s.place = next(i for i in range(1, self.limit + 1) if i not in taken)
-        s.mute = self.now + self.flap(s.p)
         s.first = self.now
         self.others[s.order] = s
         return s
@@ -519,6 +518,9 @@ class Member:
         if sent is not None and \
                 self.seq - s.acks[self.us.mid] <= TOKENS + STALE // TOKEN + 2:
             s.proof = sent + STALE
+            if not s.proved and self.now < s.proof:
+                s.proved = True
+                s.mute = self.now + self.flap(s.p)
         if s.left or self.now < s.hold or self.now < s.mute:
             return
         if (s.order not in self.listed or

@@ -123,7 +123,7 @@ struct sim_world {
 	struct sim_record **kept; /* for replays */
 	size_t kept_count, kept_cap;
 	size_t records, bytes, delivered;
-	size_t abandoned, silent, two_values, rekeys;
+	size_t abandoned, silent, two_values, refused;
 	size_t keys_most;
 	struct sim_convs *convs;
 	struct sim_views *views;

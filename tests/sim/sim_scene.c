@@ -10,6 +10,9 @@
 /* zpinc(7): T_GONE + 2 (120 + 72) + 2 * 36 + 8 + 3 (D + 3) s, D <= 5 s. */
 #define BOUND 578000
 
+/* New keys that one who flaps for five minutes may cause. */
+#define FLAPS 8
+
 static void
 act_start(struct sim_world *w, uint64_t a, uint64_t b)
 {
@@ -571,6 +574,82 @@ rogues(struct sim_world *w, uint64_t seed, size_t n)
 	return rogue_of(w, seed, n < 4 ? 4 : n, kind);
 }
 
+/* ---- sessions in quick succession --------------------------------------- */
+
+/*
+ * A relay has kept what several sessions of each user said, and sends it to
+ * members that never heard them; then the users come.  Nothing of it lives,
+ * so nobody may be ignored for it.
+ */
+static struct sim_result
+retained(struct sim_world *w, uint64_t seed, size_t n)
+{
+	struct sim_rules r = rules_for(n);
+
+	r.replay = 1;
+	world(w, seed, n, &r);
+	for (int c = 0; c < 8; c++) {
+		start_all(w, n, 500);
+		sim_run(w, w->now + 20000);
+		for (size_t i = 0; i < n; i++)
+			sim_stop(w, i, false);
+	}
+	const size_t old = w->kept_count;
+	sim_run(w, w->now + 400000);
+	w->rules.replay = 0;
+	for (size_t i = 0; i < n; i++) {
+		sim_start(w, i);
+		for (size_t k = 0; k < old; k++)
+			sim_deliver(w, i, w->kept[k]);
+	}
+	size_t records = w->records, bytes = w->bytes;
+	uint64_t t = sim_until_converged(w, BOUND, 50);
+	return result(w, t, w->records - records, w->bytes - bytes);
+}
+
+static void
+act_flap_every(struct sim_world *w, uint64_t a, uint64_t ms)
+{
+	sim_stop(w, a, false);
+	sim_start(w, a);
+	sim_at(w, w->now + ms, act_flap_every, a, ms);
+}
+
+/*
+ * One begins a new session every 0.3 to 6 s, for five minutes.  The others'
+ * conversation goes on, and a few new keys are all that comes of it: what
+ * lives long enough to be heard is soon on hold for longer than it lives.
+ */
+static struct sim_result
+flapper(struct sim_world *w, uint64_t seed, size_t n)
+{
+	struct sim_rules r = rules_for(n);
+	size_t keys = 0;
+
+	world(w, seed, n, &r);
+	start_all(w, n - 1, 500);
+	sim_run(w, 600);
+	if (until_conversation(w, n - 1, 300000) == UINT64_MAX)
+		return result(w, UINT64_MAX, 0, 0);
+	for (size_t i = 0; i < n - 1; i++)
+		w->node[i].conversations = 0;
+	w->node[n - 1].kind = SIM_FLAPPER;
+	size_t records = w->records, bytes = w->bytes;
+	act_flap_every(w, n - 1, 300 + 300 * (seed % 20));
+	sim_run(w, w->now + 300000);
+	uint64_t t = conversation_of(w, n - 1) ? 0 : UINT64_MAX;
+	for (size_t i = 0; i < n - 1; i++)
+		if (w->node[i].conversations > keys)
+			keys = w->node[i].conversations;
+	struct sim_result x =
+	    result(w, t, w->records - records, w->bytes - bytes);
+	if (x.ok && keys > FLAPS) {
+		x.ok = false;
+		x.why = "a flapper makes new keys on and on";
+	}
+	return x;
+}
+
 /* ---- messages ----------------------------------------------------------- */
 
 struct message {
@@ -755,8 +834,8 @@ in_turn(struct sim_world *w, uint64_t seed, size_t n)
 	for (size_t i = 0; i < n; i++)
 		sim_at(w, 500 * i, act_start, i, 0);
 	sim_run(w, 500 * n);
-	return result(
-	    w, sim_until_converged(w, BOUND, 50), w->records, w->bytes);
+	uint64_t t = sim_until_converged(w, BOUND, 50);
+	return result(w, t, w->records, w->bytes);
 }
 
 /* All in the same millisecond, all records equally slow: all cross. */
@@ -770,13 +849,57 @@ at_once(struct sim_world *w, uint64_t seed, size_t n)
 	world(w, seed, n, &r);
 	for (size_t i = 0; i < n; i++)
 		sim_at(w, 0, act_start, i, 0);
-	return result(
-	    w, sim_until_converged(w, BOUND, 50), w->records, w->bytes);
+	uint64_t t = sim_until_converged(w, BOUND, 50);
+	return result(w, t, w->records, w->bytes);
+}
+
+static size_t
+near_count(const struct sim_node *n)
+{
+	struct zp_machine_peer p;
+	size_t near = 0;
+
+	for (size_t i = 1; i < zp_machine_places(n->m); i++)
+		near += zp_machine_peer(n->m, i, &p) && p.near;
+	return near;
+}
+
+/*
+ * What one who has the password can forge: joins under each member's name
+ * and P with a sid of its own, some said to be signed by another identity,
+ * and hellos in garbage under each member's own session.
+ */
+static void
+forge(struct sim_world *w, size_t n)
+{
+	uint8_t body[ZP_HELLO_HEAD_LEN + 40];
+
+	for (size_t i = 0; i < n; i++) {
+		struct sim_node *v = &w->node[i];
+		struct zp_group_member who = v->self;
+		zp_be64_put(who.sid, sim_random(w));
+		send_as(w, i, &who, v->uid, 0);
+		who.sid[0] ^= 1;
+		memset(who.idkey, 9, sizeof(who.idkey));
+		send_as(w, i, &who, v->uid, 7);
+		/* To itself the next would be somebody who speaks as it. */
+		w->rules.echo = false;
+		for (size_t k = 0; k < sizeof(body); k += 8)
+			zp_be64_put(body + k, sim_random(w));
+		/* It opened, so it is its author's; but it is no hello. */
+		body[0] |= 64;
+		struct sim_record *r = sim_record_new(
+		    v, v->m->seq, body, sim_between(w, 0, sizeof(body)));
+		sim_send(w, i, r);
+		sim_record_free(r);
+		w->rules.echo = true;
+	}
 }
 
 /*
  * In a conversation: one's own hello comes back, an old one is replayed, a
- * join of a former session comes again.  The conversation must stay.
+ * join of a former session comes again, others are forged.  The conversation
+ * must stay, and whoever forged is seen by nobody as online.
  */
 static struct sim_result
 thrown_back(struct sim_world *w, uint64_t seed, size_t n)
@@ -800,8 +923,15 @@ thrown_back(struct sim_world *w, uint64_t seed, size_t n)
 		for (size_t to = 0; to < n; to++)
 			sim_deliver(w, to, w->kept[i]);
 	sim_run(w, w->now + 100000);
+	size_t refused = w->refused;
+	forge(w, n);
+	sim_run(w, w->now + 60000);
+	/* Each garbage was told by each of the others. */
+	if (w->refused - refused != n * (n - 1))
+		t = UINT64_MAX;
 	for (size_t i = 0; i < n; i++)
 		if (!w->node[i].had_current ||
+		    near_count(&w->node[i]) != n - 1 ||
 		    memcmp(id, w->node[i].current, sizeof(id)) != 0)
 			t = UINT64_MAX;
 	return result(w, t, w->records, w->bytes);
@@ -847,11 +977,13 @@ const struct sim_scene sim_scenes[] = {
     {"hide", "the relay hides 15 % of the pairs, then behaves", hide},
     {"replay", "the relay replays everything ever said", replay},
     {"rogues", "an insider lies, each in its way", rogues},
+    {"retained", "the relay kept eight sessions of each", retained},
+    {"flapper", "one begins a new session over and over", flapper},
     {"talk", "members come and go, and every message finds its key", talk},
     {"fixed", "a fixed conversation, and one who comes late", fixed},
     {"in-turn", "members come one after the other", in_turn},
     {"at-once", "all hellos cross", at_once},
-    {"thrown-back", "echoes, replays and old joins in a conversation",
+    {"thrown-back", "echoes, replays and forged joins in a conversation",
 	thrown_back},
     {"crowd", "more members than a conversation takes", crowd},
     {NULL, NULL, NULL},

@@ -214,6 +214,7 @@ report(void *arg, const struct zp_machine_event *ev)
 
 	n->abandoned += ev->kind == ZP_EVENT_ABANDONED;
 	w->abandoned += ev->kind == ZP_EVENT_ABANDONED;
+	w->refused += ev->kind == ZP_EVENT_REFUSED;
 	w->silent += ev->kind == ZP_EVENT_SILENT;
 	w->two_values += ev->kind == ZP_EVENT_TWO_VALUES;
 	n->impostors += ev->kind == ZP_EVENT_IMPOSTOR;
