@@ -10,8 +10,8 @@
  * What a machine is made of, for the files that make it up and their tests.
  *
  *	zp_machine	steps and queries
- *	zp_greet	a hello comes in (the first four rows of zpinc(7)'s
- *table) zp_phase	views and runs (the rows from UPDATE to ABANDON)
+ *	zp_greet	a hello comes in (zpinc(7), A hello arrives)
+ *	zp_phase	views and runs (UPDATE to ABANDON)
  *	zp_voice	hellos go out (timers, tokens, SEND)
  *	zp_view, zp_roster, zp_keyring	the data under them
  */

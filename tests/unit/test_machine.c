@@ -435,6 +435,7 @@ test_worn(void)
 	begin(2);
 	run(6000);
 	peer[0].m->roster.s[ZP_ROSTER_SELF].m.who.gen = UINT32_MAX;
+	peer[0].m->roster.gens++;
 	run(now + 60000);
 	if (zp_machine_rekey(peer[0].m, now, some()) != ZP_OK)
 		abort();
