@@ -64,6 +64,14 @@ parent_of() {
 	pgrep -P "${PID[$1]}" -x zpinc-pipe
 }
 
+# NAME and all it runs die at once, as when the machine does.
+die() {
+	local parent
+	parent=$(parent_of "$1")
+	# shellcheck disable=SC2046
+	kill -9 $(pgrep -P "$parent") "$parent"
+}
+
 # await COMMAND...: at most 40 seconds.
 await() {
 	local i

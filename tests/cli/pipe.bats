@@ -180,7 +180,7 @@ notes_on_relay() {
 	member alice "$RELAY"
 	member bob "$RELAY"
 	talk 2 alice bob
-	kill -9 "$(parent_of bob)" $(pgrep -P "$(parent_of bob)")
+	die bob
 	say alice 'do you read me?'
 	hush alice
 	ends alice 5
@@ -286,7 +286,8 @@ notes_on_relay() {
 	say carol 'keep this'
 	await matches carol.state/notes '^zp1'
 	run ! grep -rq 'keep this' carol.state
-	kill -9 "$(parent_of carol)" $(pgrep -P "$(parent_of carol)")
+	die carol
+	ends carol 137
 	hush carol
 	member carol --state carol.state --notes "$RELAY"
 	sees bob '[note] carol: keep this'
