@@ -216,6 +216,21 @@ zp_transport_live(struct zp_transport *t)
 }
 
 void
+zp_transport_status(struct zp_transport *t, const char *fmt, ...)
+{
+	char text[ZP_REASON_MAX], status[ZP_REASON_MAX + 1];
+	va_list ap;
+
+	if (t->dropping)
+		return;
+	va_start(ap, fmt);
+	make_safe(text, fmt, ap);
+	va_end(ap);
+	snprintf(status, sizeof(status), "#%s", text);
+	put_status(t, status);
+}
+
+void
 zp_transport_down(struct zp_transport *t, const char *fmt, ...)
 {
 	va_list ap;
@@ -301,6 +316,24 @@ bool
 zp_transport_written(const struct zp_transport *t)
 {
 	return zp_outq_len(&t->out) == 0 && t->out.error == 0;
+}
+
+const struct zp_item *
+zp_transport_next(const struct zp_transport *t)
+{
+	return t->queue.unsent;
+}
+
+bool
+zp_transport_in_ended(const struct zp_transport *t)
+{
+	return !t->reading;
+}
+
+bool
+zp_transport_stopping(const struct zp_transport *t)
+{
+	return t->stopping;
 }
 
 bool

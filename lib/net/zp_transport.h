@@ -144,6 +144,14 @@ zp_transport_now(const struct zp_transport *t);
 void
 zp_transport_up(struct zp_transport *t);
 
+/*
+ * A status line of the transport's own, `#` and the text, one line made safe;
+ * nothing in publish-only use.
+ */
+void
+zp_transport_status(struct zp_transport *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* The retained history has been received: `#live`. */
 void
 zp_transport_live(struct zp_transport *t);
@@ -183,6 +191,21 @@ zp_transport_acked(struct zp_transport *t, struct zp_item *item);
 void
 zp_transport_refused(struct zp_transport *t, struct zp_item *item,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * The first record that has not been taken, or NULL: for who must know it
+ * before there can be a link.
+ */
+const struct zp_item *
+zp_transport_next(const struct zp_transport *t);
+
+/* Has stdin ended? */
+bool
+zp_transport_in_ended(const struct zp_transport *t);
+
+/* Is a second left to get the rest acknowledged, for a signal came? */
+bool
+zp_transport_stopping(const struct zp_transport *t);
 
 /*
  * Has everything been offered that will ever be?  For who batches: then

@@ -101,6 +101,31 @@ is_topic(const char *s)
 	    zp_b64_run(s, n) == n;
 }
 
+/*
+ * A topic may also come in standard base64 with padding, as zpinc-key prints
+ * it for suite mles: then it is put into the form that records have.
+ */
+static const char *
+take_topic(char *arg)
+{
+	size_t n = strlen(arg), len = n;
+
+	if (n == 0 || n % 4 != 0 || strpbrk(arg, "+/=") == NULL ||
+	    strpbrk(arg, "-_") != NULL)
+		return arg;
+	while (len > 0 && n - len < 2 && arg[len - 1] == '=')
+		len--;
+	if (strspn(arg,
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"0123456789+/") != len)
+		return arg;
+	for (size_t i = 0; i < len; i++)
+		if (arg[i] == '+' || arg[i] == '/')
+			arg[i] = arg[i] == '+' ? '-' : '_';
+	arg[len] = '\0';
+	return arg;
+}
+
 static bool
 scheme_fits(const char *schemes, const char *scheme)
 {
@@ -179,12 +204,12 @@ take_operands(
 	int n = zp_opt_operands(o), i = 0, status;
 	const char *arg = NULL;
 
-	if (n > 0 && !is_topic(zp_opt_operand(o, 0)))
+	if (n > 0 && !is_topic(take_topic(zp_opt_operand(o, 0))))
 		arg = zp_opt_operand(o, i++);
 	if (i < n)
-		t->args.topic = zp_opt_operand(o, i++);
+		t->args.topic = take_topic(zp_opt_operand(o, i++));
 	if (i < n)
-		t->args.live = zp_opt_operand(o, i++);
+		t->args.live = take_topic(zp_opt_operand(o, i++));
 	if (i < n)
 		return (int)usage_error(
 		    t, "one argument too many", zp_opt_operand(o, i));
