@@ -378,7 +378,7 @@ wait_for(struct zp_live *l, struct pollfd *fds)
 static enum zp_err
 leave(struct zp_live *l)
 {
-	char left = zp_in_len(&l->in) > 0;
+	bool left = zp_in_len(&l->in) > 0;
 	size_t notes = zp_outbox_pending(l->outbox, ZP_KIND_NOTE);
 
 	l->end = ZP_LIVE_LEAVING;
