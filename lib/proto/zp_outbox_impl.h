@@ -10,7 +10,7 @@
  * What an outbox is made of, for the files that make it up.
  *
  *	zp_outbox	bodies, numbers, seals, conversations, what is settled
- *	zp_outbox_flow their records: to relays and back, the window, time
+ *	zp_outbox_flow	their records: to relays and back, the window, time
  */
 
 #define ZP_OUTBOX_BUCKETS 4096
