@@ -74,7 +74,8 @@ lint-cppcheck:
 lint-shell:
 	$(call say,SHELL,'tests .ci')
 	$(Q)shellcheck -S warning \
-		-e SC2164,SC2030,SC2031,SC2119,SC2120,SC2154,SC2238 $(LINT_SH)
+		-e SC2164,SC2030,SC2031,SC2034,SC2046,SC2119,SC2120 \
+		-e SC2154,SC2238 $(LINT_SH)
 	$(Q)shellcheck -i SC2314,SC2315 $(LINT_SH)
 
 lint-man:
