@@ -978,6 +978,7 @@ static const struct zp_transport_ops ops = {
     .options = options,
     .n_options = sizeof(options) / sizeof(*options),
     .keepalive = true,
+    .query = true,
     .option = take_option,
     .start = start,
     .connect = connect_broker,

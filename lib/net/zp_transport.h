@@ -66,6 +66,7 @@ struct zp_transport_ops {
 	const struct zp_opt *options; /* the transport's own; optional */
 	size_t n_options;
 	bool keepalive; /* has -k, --keepalive */
+	bool query; /* its options may be in the URL's query: ?cafile=FILE */
 
 	/*
 	 * Optional, with `options`.  False: arg makes no sense, said already

@@ -91,6 +91,48 @@ take_options(struct zp_transport *t, struct zp_opts *o, int argc, char **argv)
 	return id == ZP_OPT_END ? -1 : ZP_EXIT_USAGE;
 }
 
+static const struct zp_opt *
+own_option(const struct zp_transport *t, const char *name)
+{
+	for (size_t i = 0; i < t->ops->n_options; i++)
+		if (t->ops->options[i].arg != NULL &&
+		    strcmp(t->ops->options[i].name, name) == 0)
+			return &t->ops->options[i];
+	return NULL;
+}
+
+/*
+ * "name=value&name=value": the transport's own options, for who is given a
+ * URL and no options.  -1: go on, else the exit status.
+ */
+static int
+take_query(struct zp_transport *t)
+{
+	const char *query = t->args.url->query;
+	char *rest;
+
+	if (!t->ops->query || query == NULL)
+		return -1;
+	rest = t->query = strdup(query);
+	if (rest == NULL)
+		return (int)usage_error(t, "out of memory", "URL");
+	while (rest != NULL && *rest != '\0') {
+		char *name = strsep(&rest, "&");
+		char *value = strchr(name, '=');
+		const struct zp_opt *o = NULL;
+		if (value != NULL) {
+			*value++ = '\0';
+			o = own_option(t, name);
+		}
+		if (o == NULL || zp_url_decode(value) != ZP_OK)
+			return (int)usage_error(
+			    t, "not an option, in the URL's query", name);
+		if (!t->ops->option(t->self, o->id, value))
+			return ZP_EXIT_USAGE;
+	}
+	return -1;
+}
+
 /* A topic is base64url, which no URL is: that has a colon. */
 static bool
 is_topic(const char *s)
@@ -193,7 +235,7 @@ take_url(struct zp_transport *t, const char *arg, struct zp_url **url)
 		return ZP_EXIT_USAGE;
 	}
 	t->args.url = *url;
-	return -1;
+	return take_query(t);
 }
 
 /* [URL] [TOPIC [LIVE]]; -1: go on, else the exit status. */
@@ -270,6 +312,7 @@ zp_transport_main(
 		status = (int)zp_transport_run(t);
 	}
 	zp_url_free(url);
+	free(t->query);
 	free(t);
 	return status;
 }

@@ -19,6 +19,7 @@ struct zp_transport {
 	const struct zp_transport_ops *ops;
 	void *self;
 	struct zp_transport_args args;
+	char *query; /* values of options lie here; NULL: none */
 	int64_t timeout_ms; /* 0: none */
 
 	int64_t now;
