@@ -100,6 +100,19 @@ zp_text_is_name(const void *s, size_t n)
 	return true;
 }
 
+bool
+zp_text_is_padded_name(const uint8_t padded[static ZP_NAME_MAX])
+{
+	size_t len = 0;
+
+	while (len < ZP_NAME_MAX && padded[len] != 0)
+		len++;
+	for (size_t i = len; i < ZP_NAME_MAX; i++)
+		if (padded[i] != 0)
+			return false;
+	return zp_text_is_name(padded, len);
+}
+
 /* \xNN for each byte of an unsafe character, at most 4 bytes: 16 chars. */
 static size_t
 hex_escape(char out[static 16], const uint8_t *s, size_t len)

@@ -25,6 +25,10 @@ zp_text_is_utf8(const void *s, size_t n);
 bool
 zp_text_is_name(const void *s, size_t n);
 
+/* The same, with zeros behind it up to ZP_NAME_MAX bytes. */
+bool
+zp_text_is_padded_name(const uint8_t padded[static ZP_NAME_MAX]);
+
 enum zp_text_style {
 	ZP_TEXT_LINE, /* line feeds become \n, nothing leaves the line */
 	ZP_TEXT_INDENT, /* line feeds stay, followed by four blanks */

@@ -66,9 +66,7 @@ zp_pseudo_open(char name[static ZP_NAME_MAX + 1], const uint8_t amac[static 32],
 	    ZP_NAME_MAX);
 	if (sodium_memcmp(iv, p, IV_LEN) != 0)
 		return ZP_ERR_FORGED;
-	size_t len = strlen((const char *)padded);
-	if (!zp_text_is_name(padded, len) ||
-	    !sodium_is_zero(padded + len, ZP_NAME_MAX - len))
+	if (!zp_text_is_padded_name(padded))
 		return ZP_ERR_FORGED;
 	memcpy(name, padded, sizeof(padded));
 	return ZP_OK;

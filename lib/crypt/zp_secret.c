@@ -51,8 +51,8 @@ zp_secret_read_b64(
 
 	/* libsodium takes some bytes above 127 for letters. */
 	for (size_t i = 0; i < len; i++)
-		high |= (unsigned char)from[i];
-	return high < 128 &&
+		high |= (unsigned char)from[i] & 0x80;
+	return sodium_is_zero(&high, 1) &&
 	    sodium_base642bin(to, cap, from, len, NULL, n, &end,
 		sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
 	    end == from + len;
