@@ -138,9 +138,9 @@ zp_roster_place(
     struct zp_roster *r, size_t place, bool heard, bool near, uint64_t change);
 
 /*
- * Counts a new session of a sender that lives; returns for how long to ignore it:
- * 2^k s for the k-th in a row less than `window` after the one before, at
- * most `most`, nothing for the first.
+ * Counts a new session of a sender that lives.  Returns for how long to
+ * ignore it: 2^k s for the k-th in a row less than `window` after the one
+ * before, at most `most`, nothing for the first.
  */
 uint64_t
 zp_roster_flap(struct zp_roster *r, const uint8_t p[static ZP_PSEUDONYM_LEN],
