@@ -32,7 +32,7 @@ firsts() {
 # wait_until COMMAND...: at most 20 seconds.
 wait_until() {
 	local i
-	for ((i = 0; i < 400; i++)); do
+	for ((i = 0; i < 1200; i++)); do
 		if "$@"; then
 			return 0
 		fi
