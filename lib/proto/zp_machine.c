@@ -121,7 +121,7 @@ make_sets(struct zp_machine *m)
 	const size_t words = m->roster.words;
 
 	m->sets = calloc(n * words, sizeof(*m->sets));
-	m->key = calloc(m->roster.limit, sizeof(*m->key));
+	m->key = calloc(64 * words, sizeof(*m->key));
 	if (m->sets == NULL || m->key == NULL)
 		return ZP_ERR_MEMORY;
 	for (size_t i = 0; i < n; i++)
@@ -624,7 +624,7 @@ zp_machine_memory(const struct zp_machine *m)
 		n += r->s[i].strangers * sizeof(*r->s[i].strange);
 	n += r->flap_cap * sizeof(*r->flap);
 	n += (13 + 3) * r->words * sizeof(*m->sets);
-	n += r->limit * sizeof(*m->key);
+	n += 64 * r->words * sizeof(*m->key);
 	n += m->who_cap * (sizeof(*m->place) + sizeof(*m->who));
 	n += m->sent_cap * sizeof(*m->sent_at);
 	n += m->entry_cap * sizeof(*m->entry) + m->body_cap;

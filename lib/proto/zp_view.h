@@ -35,7 +35,8 @@ zp_view_near(struct zp_roster *r, uint64_t now,
  * list one another: first one late, then one in most open pairs, then one
  * not in `conv`, then the highest P || sid; likewise, from the third rule
  * on, until no more than max_members are left.  If we ourselves are too many
- * by that order, V is we alone.  `key`: scratch, one for each place.
+ * by that order, V is we alone.  `key`: scratch, 64 for
+ * each word of a set.
  */
 struct zp_view_result {
 	bool open; /* a pair of near members is open */

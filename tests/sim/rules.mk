@@ -23,7 +23,7 @@ sim-all: $(ZPSIM)
 	$(Q)ZP_SIM_RUNS=10 bats tests/sim/agree.bats
 
 # State and traffic of a member when all start at once.  A thousand machines
-# take 2 GB and, on one core, some quarter of an hour: make sim-scale SCALE=1000
+# take 2 GB and long: make sim-scale SCALE=1000
 SCALE ?= 3 32 256
 sim-scale: $(ZPSIM)
 	$(Q)for n in $(SCALE); do $(ZPSIM) -x storm -n $$n || exit 1; done
