@@ -1,7 +1,8 @@
 # Zpinc for the shell.
 #
 #   make            build everything into build/$(MODE)/
-#   make demo       install what is missing, build, show a conversation
+#   make demo       install what is missing, build, show a conversation;
+#                   RELAY=redis, mqtt or nchan: over that server
 #   make check      install what the tests need, build, run all tests
 #   make lint       read the sources for mistakes
 #   make bench      ratios to what is possible; ONLY=startup for one
@@ -45,7 +46,11 @@ USERS_zp_resp := zpinc-redis
 BUILD_DEBS := gcc libc6-dev make pkg-config libsodium-dev \
 	libcurl4-openssl-dev libmosquitto-dev libhiredis-dev libssl-dev \
 	libwebsockets-dev libcbor-dev libcjson-dev
-DEMO_DEBS :=
+# And what make demo RELAY=... needs besides: the server that it starts.
+DEMO_DEBS_redis := bash procps redis-server
+DEMO_DEBS_mqtt := bash procps mosquitto
+DEMO_DEBS_nchan := bash procps nginx libnginx-mod-nchan
+DEMO_DEBS := $(DEMO_DEBS_$(RELAY))
 CHECK_DEBS := bats perl python3 python3-nacl python3-websockets mandoc curl \
 	mosquitto mosquitto-clients redis-server redis-tools nginx \
 	libnginx-mod-nchan rsync jq binutils openssl procps util-linux

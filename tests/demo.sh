@@ -1,9 +1,13 @@
 #!/bin/sh
 # A conversation, for people to look at: sh tests/demo.sh [RELAY], or make
-# demo.  Exits with 1 if anything is not as it should be.
+# demo.  RELAY: file, or one of the servers redis, mqtt and nchan, which is
+# started on a free port of the loopback.  Exits with 1 if anything is not as
+# it should be.
 set -u
 
-: "${ZP_BUILD:=build/release}"
+: "${ZP_ROOT:=$(cd "$(dirname "$0")/.." && pwd)}"
+: "${ZP_BUILD:=$ZP_ROOT/build/release}"
+export ZP_ROOT ZP_BUILD
 PATH=$ZP_BUILD:$PATH
 relay=${1:-file}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/zpinc-demo.XXXXXX") || exit 1
@@ -11,13 +15,14 @@ XDG_STATE_HOME=$dir/state XDG_CONFIG_HOME=$dir/config
 export XDG_STATE_HOME XDG_CONFIG_HOME
 unset ZPINC_URL ZPINC_UID
 pids=
+server=
 
 say() { printf '\n%s\n' "$*"; }
 
 # Whatever was started ends, by its number.
 clean() {
 	# shellcheck disable=SC2086
-	[ -z "$pids" ] || kill $pids 2>/dev/null
+	[ -z "$pids$server" ] || kill $pids $server 2>/dev/null
 	wait
 	rm -rf "$dir"
 }
@@ -32,12 +37,51 @@ wrong() {
 
 # ---- relays: a URL each, and for all but a folder a server ----------------
 
+# The tests' way to start servers is in bash's language.  The server becomes
+# a child of that bash, which stays with it, and ends with it.
+serve() { # START PORT PID
+	mkfifo "$dir/port"
+	bash -c '. "$ZP_ROOT/tests/compose/servers.bash"
+		trap "stop_server \"\${!3}\"; exit" TERM
+		"$1" "$0/server" || { echo > "$0/port"; exit 1; }
+		echo "${!2}" > "$0/port"
+		wait "${!3}"' "$dir" "$@" &
+	server=$!
+	read -r port < "$dir/port"
+	[ -n "$port" ] || wrong "$1 failed"
+}
+
+# That of zpinc-http(1).
+nchan_conf() {
+	awk '/^\.\\" example / { on = $3 == "nginx-conf" }
+		on && /^ *}$/ { if (in_it) print; in_it = 0 }
+		on && /^ *location/ { in_it = 1 }
+		in_it { print }' "$ZP_ROOT/man/zpinc-http.1"
+}
+
+# Does the relay keep what was said for those who come later?
+keeps=yes
 case $relay in
 file)
 	url=file:$dir/relay
 	;;
+redis)
+	serve start_redis REDIS_PORT REDIS_PID
+	url=redis://127.0.0.1:$port
+	;;
+mqtt)
+	serve start_mosquitto MOSQUITTO_PORT MOSQUITTO_PID
+	url=mqtt://127.0.0.1:$port
+	keeps=no
+	;;
+nchan)
+	NCHAN_LOCATION=$(nchan_conf)
+	export NCHAN_LOCATION
+	serve start_nginx_nchan NCHAN_PORT NCHAN_PID
+	url=http://127.0.0.1:$port/ops
+	;;
 *)
-	echo "demo: no such relay: $relay (file)" >&2
+	echo "demo: no such relay: $relay (file, redis, mqtt, nchan)" >&2
 	exit 2
 	;;
 esac
@@ -45,13 +89,14 @@ esac
 # ---- members --------------------------------------------------------------
 
 # Everybody types the passphrase; nobody is handed a file.
+passphrase='correct horse battery staple'
 new_key() { # NAME PASSPHRASE
 	printf '%s\n' "$2" | zpinc-key new -c demo --work 16 \
 		-o "$dir/$1.key" 2>/dev/null || wrong "no key for $1"
 }
 
-join() { # NAME [PASSPHRASE]
-	new_key "$1" "${2:-correct horse battery staple}"
+join() { # NAME
+	[ -e "$dir/$1.key" ] || new_key "$1" "$passphrase"
 	mkfifo "$dir/$1.in"
 	zpinc-pipe -k "$dir/$1.key" -u "$1" "$url" \
 		< "$dir/$1.in" > "$dir/$1.out" 2> "$dir/$1.err" \
@@ -113,19 +158,42 @@ safety() {
 	sed -n 's/^zpinc-pipe: safety number: //p' "$dir/$1.err" | tail -n 1
 }
 
+# Everything that the relay passes on, in a file.
+tap() {
+	"zpinc-$1" "$url" "$(zpinc-key topic -k "$dir/alice.key")" \
+		"$(zpinc-key topic -k "$dir/alice.key" --live)" \
+		< /dev/null > "$dir/tap" 2> "$dir/tap.err" &
+	server="$server $!"
+	i=0
+	until grep -q '^#live' "$dir/tap"; do
+		i=$((i + 1))
+		[ $i -lt 600 ] || wrong "the relay cannot be heard"
+		sleep 0.05
+	done
+}
+
 # ---- what happens ---------------------------------------------------------
 
 echo "Relay: $url (it sees nothing but encrypted records)"
 
-say "Alice is alone. What she writes waits on the relay, as a note."
+if [ $keeps = yes ]; then
+	say "Alice is alone. What she writes waits on the relay, as a note."
+else
+	say "Alice is alone. What she writes is a note; but this relay keeps nothing
+for those who come later."
+fi
+new_key alice "$passphrase"
+tap "${url%%:*}"
 join alice
 type_line alice "Is anybody there?"
 until_has "$dir/alice.err" "zpinc-pipe: nobody else is here: lines are notes, which whoever has the key can read, also later"
 
-say "Bob joins by the same passphrase. He reads the note, and the two agree
+[ $keeps = yes ] && reads='He reads the note, and the two agree' ||
+	reads='The two agree'
+say "Bob joins by the same passphrase. $reads
 on a key that no passphrase gives: a conversation."
 join bob
-sees bob "[note] alice: Is anybody there?"
+[ $keeps = no ] || sees bob "[note] alice: Is anybody there?"
 talks alice 2
 talks bob 2
 printf '  conversation of %s\n' "$(members bob)"
@@ -134,13 +202,15 @@ printf '  safety number %s, the same on both screens\n' "$(safety alice)"
 type_line bob "Yes. This one nobody reads later."
 sees alice "bob: Yes. This one nobody reads later."
 
-say "Carol and Dave join. They see the note, but nothing said since."
+[ $keeps = yes ] && see='the note, but nothing said since' ||
+	see='nothing of what was said before'
+say "Carol and Dave join. They see $see."
 join carol
 talks bob 3
 join dave
 talks alice 4
 talks dave 4
-sees dave "[note] alice: Is anybody there?"
+[ $keeps = no ] || sees dave "[note] alice: Is anybody there?"
 printf '  conversation of %s\n' "$(members dave)"
 type_line dave "Hello, all three of you."
 sees alice "dave: Hello, all three of you."
@@ -160,19 +230,17 @@ sees dave "carol: Now that Bob is gone: a surprise party?"
 
 say "Mallory has the relay, all of it, and a wrong passphrase."
 new_key mallory "incorrect horse"
-count=$(cat "$dir"/relay/*/*.zp | wc -l)
+count=$(grep -c "^zp1" "$dir/tap")
 [ "$count" -gt 10 ] || wrong "only $count records on the relay"
-cat "$dir"/relay/*/*.zp |
-	zpinc-open -k "$dir/mallory.key" > "$dir/mallory.out" 2>/dev/null
+zpinc-open -k "$dir/mallory.key" < "$dir/tap" > "$dir/mallory.out" 2>/dev/null
 [ -s "$dir/mallory.out" ] && wrong "mallory read something"
 printf '  mallory reads nothing in %d records\n' "$count"
-if cat "$dir"/relay/*/*.zp | grep -q -e party -e anybody; then
+if grep -q -e party -e anybody "$dir/tap"; then
 	wrong "plaintext on the relay"
 fi
 
-say "And who has the right passphrase, but was not there?"
-cat "$dir"/relay/*/*.zp |
-	zpinc-open -k "$dir/alice.key" -F '%u: %m' 2>/dev/null |
+say "And who has all that, and the right passphrase, but was not there?"
+zpinc-open -k "$dir/alice.key" -F '%u: %m' < "$dir/tap" 2>/dev/null |
 	sort -u > "$dir/later.out"
 [ "$(cat "$dir/later.out")" = "alice: Is anybody there?" ] ||
 	wrong "the passphrase alone opens: $(cat "$dir/later.out")"
@@ -183,9 +251,10 @@ for name in alice carol dave; do
 	eval "wait \$pid_$name" || wrong "$name ended with status $?"
 done
 pids=
+[ $keeps = yes ] && once=1 || once=0
 for f in bob carol dave; do
-	[ "$(grep -c 'Is anybody' "$dir/$f.out")" = 1 ] ||
-		wrong "$f saw the note more or less than once"
+	[ "$(grep -c 'Is anybody' "$dir/$f.out")" = $once ] ||
+		wrong "$f saw the note, but not $once times"
 done
 for f in carol dave; do
 	grep -q 'nobody reads later' "$dir/$f.out" &&
