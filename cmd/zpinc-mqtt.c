@@ -3,6 +3,8 @@
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/zp_queue.h"
+#include "net/zp_echo.h"
+#include "net/zp_scan.h"
 #include "net/zp_tls.h"
 #include "net/zp_transport.h"
 
@@ -33,6 +36,13 @@
 /* Messages in flight, unless the broker wants fewer. */
 #define WINDOW 100u
 #define RECEIVE_WINDOW 1000
+
+/*
+ * Own records that may be under way to ourselves: brokers queue a number
+ * of messages for each session (mosquitto: 1,000), of all who publish, and
+ * silently drop the others.
+ */
+#define ECHOES 64
 
 /* Longer messages hold no record, so a broker need not send them. */
 #define PACKET_MAX (2u << 20)
@@ -87,6 +97,8 @@ struct mqtt {
 
 	struct zp_item *by_mid[65536];
 	unsigned in_flight, window;
+	bool full; /* wait until there is room for several */
+	struct zp_echo echo;
 	char *topic; /* of the record sent last */
 	bool unshown; /* acknowledgements wait for stdout */
 
@@ -274,6 +286,7 @@ start(void *self, struct zp_transport *t)
 
 	m->t = t;
 	m->version = MQTT_PROTOCOL_V5;
+	zp_echo_init(&m->echo, ECHOES);
 	mosquitto_lib_init();
 	if (args->url->host == NULL || args->url->host[0] == '\0') {
 		zp_transport_warn(t, "the URL names no host");
@@ -384,15 +397,23 @@ set_properties(struct mqtt *m)
 	return ok;
 }
 
+/*
+ * A random id has nothing to clean, and mosquitto keeps no session on disk
+ * that began clean; but before version 5 it would have no end.
+ */
+static bool
+keeps_session(const struct mqtt *m)
+{
+	return subscribes(m) &&
+	    (m->state_path != NULL || m->version == MQTT_PROTOCOL_V5);
+}
+
 /* A client, not yet connected. */
 static bool
 make_client(struct mqtt *m)
 {
 	const struct zp_url *url = args_of(m)->url;
-	bool resumes = m->state_path != NULL ||
-	    (m->known && m->version == MQTT_PROTOCOL_V5);
-	struct mosquitto *mosq =
-	    mosquitto_new(m->id, !(resumes && subscribes(m)), m);
+	struct mosquitto *mosq = mosquitto_new(m->id, !keeps_session(m), m);
 
 	m->mosq = mosq;
 	if (mosq == NULL)
@@ -516,6 +537,14 @@ take_leave(struct mqtt *m)
 }
 
 static void
+forget_items(struct mqtt *m)
+{
+	memset(m->by_mid, 0, sizeof(m->by_mid));
+	m->in_flight = 0;
+	zp_echo_reset(&m->echo);
+}
+
+static void
 disconnect(void *self)
 {
 	struct mqtt *m = self;
@@ -525,8 +554,7 @@ disconnect(void *self)
 	    (!m->unshown || zp_transport_written(m->t)))
 		take_leave(m);
 	close_link(m);
-	memset(m->by_mid, 0, sizeof(m->by_mid));
-	m->in_flight = 0;
+	forget_items(m);
 }
 
 /* ---- what the broker says ---- */
@@ -616,7 +644,7 @@ on_connect(struct mosquitto *mosq, void *arg, int reason, int flags,
 		mosquitto_property_read_int16(
 		    props, MQTT_PROP_RECEIVE_MAXIMUM, &maximum, false);
 	m->window = maximum > 0 && maximum < WINDOW ? maximum : WINDOW;
-	if (m->known && !(flags & 1))
+	if (m->known && keeps_session(m) && !(flags & 1))
 		zp_transport_warn(m->t,
 		    "the broker has not kept the session; what came since is "
 		    "missing");
@@ -706,6 +734,20 @@ tell_live(struct mqtt *m)
 }
 
 static void
+take_records(struct mqtt *m, const char *data, size_t len)
+{
+	struct zp_record rec;
+	size_t from = 0;
+
+	while (zp_record_find(data, len, &from, false, &rec)) {
+		zp_echo_came(&m->echo, &rec, m->heard_at);
+		zp_transport_receive_record(m->t, &rec);
+		if (zp_scan_torn(&rec, data + len))
+			from = zp_record_retry(data, &rec);
+	}
+}
+
+static void
 on_message(struct mosquitto *mosq, void *arg,
     const struct mosquitto_message *message, const mosquitto_property *props)
 {
@@ -724,7 +766,7 @@ on_message(struct mosquitto *mosq, void *arg,
 	    memcmp(message->payload, m->probe, len) == 0)
 		tell_live(m);
 	else
-		zp_transport_receive(m->t, message->payload, len);
+		take_records(m, message->payload, len);
 }
 
 /* ---- publishing ---- */
@@ -763,8 +805,7 @@ on_publish(struct mosquitto *mosq, void *arg, int mid, int reason,
 		zp_transport_refused(
 		    m->t, item, "%s", mosquitto_reason_string(reason));
 	} else {
-		memset(m->by_mid, 0, sizeof(m->by_mid));
-		m->in_flight = 0;
+		forget_items(m);
 		zp_transport_stall(m->t, "%s", mosquitto_reason_string(reason));
 	}
 }
@@ -781,14 +822,32 @@ topic_of(struct mqtt *m, const struct zp_record *rec)
 	return m->topic;
 }
 
+/*
+ * Is there room in the window?  Once it is full it has to be half empty, so
+ * that several go out together, and wake the broker once.
+ */
+static bool
+may_send(struct mqtt *m, bool comes_back)
+{
+	if (comes_back && !zp_echo_room(&m->echo))
+		return false;
+	if (m->in_flight >= m->window)
+		m->full = true;
+	else if (m->in_flight <= m->window / 2)
+		m->full = false;
+	return !m->full;
+}
+
 static bool
 publish(void *self, struct zp_item *item)
 {
 	struct mqtt *m = self;
+	bool comes_back = subscribes(m) && !item->live &&
+	    strncmp(args_of(m)->topic, item->rec.rp, item->rec.rp_len) == 0;
 	const char *topic;
 	int mid, rc;
 
-	if (m->in_flight >= m->window)
+	if (!may_send(m, comes_back))
 		return false;
 	topic = topic_of(m, &item->rec);
 	rc = topic == NULL
@@ -799,6 +858,9 @@ publish(void *self, struct zp_item *item)
 	case MOSQ_ERR_SUCCESS:
 		m->by_mid[mid & 0xffff] = item;
 		m->in_flight++;
+		if (comes_back)
+			zp_echo_sent(
+			    &m->echo, &item->rec, zp_transport_now(m->t));
 		return true;
 	case MOSQ_ERR_NOMEM:
 		no_memory(m);
@@ -889,6 +951,39 @@ keep_alive(struct mqtt *m, int *wait_ms)
 		*wait_ms = (int)(since + limit - now);
 }
 
+/* Each packet is a write of libmosquitto's; held up, they go as one. */
+static int
+write_packets(struct mqtt *m)
+{
+	int fd = mosquitto_socket(m->mosq), on = 1, rc;
+
+#ifdef TCP_CORK
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+#endif
+	rc = mosquitto_loop_write(m->mosq, 1);
+#ifdef TCP_CORK
+	int why = errno;
+	on = 0;
+	if (mosquitto_socket(m->mosq) == fd)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+	errno = why;
+#endif
+	return rc;
+}
+
+/* Stops waiting for what we published to come back, if it does not. */
+static void
+look_after_echo(struct mqtt *m, int *wait_ms)
+{
+	int64_t now = zp_transport_now(m->t), at = zp_echo_due(&m->echo);
+
+	if (at <= now)
+		zp_echo_give_up(
+		    &m->echo, !m->unshown && zp_transport_room(m->t));
+	else if (at - now < *wait_ms)
+		*wait_ms = (int)(at - now);
+}
+
 static void
 look_after(struct mqtt *m, int *wait_ms)
 {
@@ -900,6 +995,7 @@ look_after(struct mqtt *m, int *wait_ms)
 		return;
 	if (*wait_ms > LOOK)
 		*wait_ms = LOOK;
+	look_after_echo(m, wait_ms);
 	if (m->live_at <= now)
 		tell_live(m);
 	else if (m->live_at - now < *wait_ms)
@@ -908,7 +1004,7 @@ look_after(struct mqtt *m, int *wait_ms)
 		rc = mosquitto_loop_misc(m->mosq);
 	if (rc == MOSQ_ERR_SUCCESS && m->state != DIALLING && may_write(m) &&
 	    mosquitto_want_write(m->mosq))
-		rc = mosquitto_loop_write(m->mosq, 1);
+		rc = write_packets(m);
 	if (rc != MOSQ_ERR_SUCCESS)
 		link_failed(m, rc, errno);
 }
