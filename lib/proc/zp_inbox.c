@@ -490,17 +490,18 @@ format_of(const struct zp_inbox *in, enum zp_kind kind)
 
 /* A file is bytes of any kind: for a screen, a word about it. */
 static enum zp_err
-put_file(struct zp_inbox *in, struct zp_shown *s)
+put_file(struct zp_inbox *in, const struct zp_shown *s)
 {
+	struct zp_shown told = *s;
 	char text[ZP_SAY_NAME + 80], type[ZP_SAY_NAME];
 
 	int n = snprintf(text, sizeof(text),
 	    "(a file, %s, %zu bytes: --raw writes it)",
 	    *s->type != '\0' ? zp_say_name(type, s->type) : "of no type",
 	    s->len);
-	s->data = (const uint8_t *)text;
-	s->len = (size_t)n;
-	return zp_format_text(in->c.out, format_of(in, s->kind), s);
+	told.data = (const uint8_t *)text;
+	told.len = (size_t)n;
+	return zp_format_text(in->c.out, format_of(in, s->kind), &told);
 }
 
 static enum zp_err
