@@ -7,6 +7,9 @@
 #   make lint       read the sources for mistakes
 #   make bench      ratios to what is possible; ONLY=startup for one
 #   make install    PREFIX and DESTDIR as usual; also uninstall
+#   make static     the keyed tools in need of nothing, build/$(MODE)/static/
+#   make dist       the sources as a tarball, the same bytes every time
+#   make deb        Debian packages, build/deb/
 #   make help       all targets and variables
 
 VERSION := 0.9.0
@@ -168,7 +171,7 @@ $(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIBNET) $(LIBZPINC)
 		$(SODIUM_LIBS) $(LIBS_$*) $(LIBS)
 
 # Simulator, fuzz targets and benchmarks bring their own rules.
--include $(sort $(wildcard tests/*/rules.mk))
+-include $(sort $(wildcard tests/*/rules.mk)) packaging/rules.mk
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
@@ -224,6 +227,13 @@ install: all
 	$(call put,644,$(MAN7),$(MANDIR)/man7)
 	$(call put,644,$(wildcard lib/zpinc.h),$(INCLUDEDIR))
 	$(call put,644,$(LIBZPINC),$(LIBDIR))
+	$(INSTALL) -d $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR) \
+		$(DESTDIR)$(FISHCOMPDIR)
+	$(call put,644,completions/_zpinc,$(ZSHCOMPDIR))
+	@# These shells look for a file by the name of the command.
+	$(foreach t,$(TOOLS),$(INSTALL) -m 644 completions/zpinc.bash \
+		$(DESTDIR)$(BASHCOMPDIR)/$(t) && $(INSTALL) -m 644 \
+		completions/zpinc.fish $(DESTDIR)$(FISHCOMPDIR)/$(t).fish &&) :
 	$(if $(wildcard lib/zpinc.pc.in),sed -e 's|@PREFIX@|$(PREFIX)|' \
 		-e 's|@VERSION@|$(VERSION)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
