@@ -4,12 +4,16 @@
 #   make demo       install what is missing, build, show a conversation;
 #                   RELAY=redis, mqtt or nchan: over that server
 #   make check      install what the tests need, build, run all tests
+#   make check-all  the long tests, too
+#   make cov        which lines of the library the tests run
+#   make fuzz       libFuzzer on every parser; T=seconds FUZZ='url sse'
 #   make lint       read the sources for mistakes
 #   make bench      ratios to what is possible; ONLY=startup for one
 #   make install    PREFIX and DESTDIR as usual; also uninstall
 #   make static     the keyed tools in need of nothing, build/$(MODE)/static/
 #   make dist       the sources as a tarball, the same bytes every time
 #   make deb        Debian packages, build/deb/
+#   make clean      away with build/
 #   make help       all targets and variables
 
 VERSION := 0.9.0
@@ -194,6 +198,28 @@ check-run: check-build
 
 check-all: check $(CHECK_ALL)
 
+# How many lines of the library the tests run, file by file.  Counts of
+# earlier runs would be added to.
+cov: deps-check
+	$(Q)$(MAKE) --no-print-directory MODE=cov cov-run
+
+cov-run: check-build
+	$(Q)find $(B) -name '*.gcda' -delete
+	$(Q)prove -j$(JOBS) $(PROVE_FLAGS) $(TESTS)
+	$(Q)$(MAKE) --no-print-directory cov-report
+
+cov-report:
+	$(Q)for f in $(LIBSRC) $(NETSRC); do \
+		gcov -n -o "$(B)/$${f%.c}.gcda" "$$f" 2>/dev/null | \
+			grep -A1 "^File '$$f'" || echo "none: $$f"; done | \
+		awk -F"[:% ]" '/^none/ { print "  never run  " $$3 } \
+			/^File/ { name = $$0 } \
+			/^Lines/ { printf "%6.2f %%  %s\n", $$3, name; \
+				n += $$6; hit += $$3 * $$6 / 100 } \
+			END { if (!n) exit 1; \
+				printf "%6.2f %%  of %d lines\n", \
+				100 * hit / n, n }'
+
 demo: deps-build
 	$(Q)$(MAKE) --no-print-directory demo-run
 
@@ -260,6 +286,6 @@ help:
 	@echo 'modes: MODE=release|asan|tsan|cov|fuzz; V=1 shows commands'
 	@echo "WITHOUT='zpinc-mqtt ...' leaves tools out"
 
-.PHONY: all check check-build check-run check-all demo demo-run deps-build \
+.PHONY: cov cov-run cov-report all check check-build check-run check-all demo demo-run deps-build \
 	deps-check install uninstall clean help
 .DELETE_ON_ERROR:
