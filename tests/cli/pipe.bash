@@ -2,7 +2,8 @@
 # What the tests of zpinc-pipe share: members with their own input, output
 # and diagnostics, awaited and never slept for.
 
-load common
+# shellcheck source-path=SCRIPTDIR source=common.bash
+. "$ZP_ROOT/tests/cli/common.bash"
 
 pipe_setup() {
 	common_setup
@@ -72,10 +73,10 @@ die() {
 	kill -9 $(pgrep -P "$parent") "$parent"
 }
 
-# await COMMAND...: at most 40 seconds.
+# await COMMAND...: at most 40 seconds, or $AWAIT.
 await() {
 	local i
-	for ((i = 0; i < 2000; i++)); do
+	for ((i = 0; i < ${AWAIT:-40} * 50; i++)); do
 		if "$@"; then
 			return 0
 		fi
