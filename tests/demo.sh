@@ -253,7 +253,7 @@ done
 pids=
 [ $keeps = yes ] && once=1 || once=0
 for f in bob carol dave; do
-	[ "$(grep -c 'Is anybody' "$dir/$f.out")" = $once ] ||
+	[ "$(grep -c 'Is anybody' "$dir/$f.out")" = "$once" ] ||
 		wrong "$f saw the note, but not $once times"
 done
 for f in carol dave; do
