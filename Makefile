@@ -196,6 +196,10 @@ check-build: all $(UNIT) $(CHECK_PROGRAMS) $(CHECK_EXTRA)
 check-run: check-build
 	$(Q)prove --timer -j$(JOBS) $(PROVE_FLAGS) $(TESTS)
 
+# What failed in the run before, which had PROVE_FLAGS=--state=save, alone.
+check-again:
+	$(Q)prove --timer --state=failed $(PROVE_FLAGS)
+
 check-all: check $(CHECK_ALL)
 
 # How many lines of the library the tests run, file by file.  Counts of

@@ -37,10 +37,10 @@ is_header(const char *s)
 
 	if (n == 0 || s[n] != ':')
 		return false;
-	for (size_t i = 0; s[i] != '\0'; i++)
-		if (s[i] == 0x7f ||
-		    ((unsigned char)s[i] <= ' ' &&
-			(i < n || (s[i] != ' ' && s[i] != '\t'))))
+	for (const char *c = s; *c != '\0'; c++)
+		if (*c == 0x7f ||
+		    ((unsigned char)*c <= ' ' &&
+			(c < s + n || (*c != ' ' && *c != '\t'))))
 			return false;
 	return true;
 }

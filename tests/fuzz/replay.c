@@ -17,7 +17,7 @@ static char latest[PATH_MAX];
 
 /* The sanitizers' reports go where stderr was. */
 __attribute__((weak)) void
-__sanitizer_set_report_fd(void *fd);
+__sanitizer_set_report_fd(void *fd); /* NOLINT(cert-dcl51-cpp) */
 
 /* Targets say on stderr what is wrong with their input. */
 static void
