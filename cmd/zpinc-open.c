@@ -180,7 +180,9 @@ batch(struct reading *r)
 	}
 	if (err)
 		return err;
-	return zp_inbox_end(r->inbox, !zp_in_ready(&r->reader.in));
+	/* Only a state is written when nothing more is at hand. */
+	bool wait = r->config.state_path != NULL && !zp_in_ready(&r->reader.in);
+	return zp_inbox_end(r->inbox, wait);
 }
 
 /* Waits for input.  *timed: it is time for something, none is there. */

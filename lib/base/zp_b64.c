@@ -1,5 +1,7 @@
 #include "base/zp_b64.h"
 
+#include "base/zp_b64_x86.h"
+
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -72,15 +74,13 @@ size_t
 zp_b64_run(const char *s, size_t n)
 {
 	size_t i = 0;
+	bool more = true;
 
+	if (n >= 32 && zp_b64_x86_usable())
+		i = zp_b64_x86_run(s, n, &more);
+	if (!more)
+		return i;
 #ifdef __SSE2__
-	for (; n - i >= 64; i += 64) {
-		__m128i a = _mm_and_si128(good16(s + i), good16(s + i + 16));
-		__m128i b =
-		    _mm_and_si128(good16(s + i + 32), good16(s + i + 48));
-		if (_mm_movemask_epi8(_mm_and_si128(a, b)) != 0xffff)
-			break;
-	}
 	for (; n - i >= 16; i += 16) {
 		unsigned good = (unsigned)_mm_movemask_epi8(good16(s + i));
 		if (good != 0xffff)
@@ -95,6 +95,12 @@ zp_b64_run(const char *s, size_t n)
 void
 zp_b64_write(char *to, const uint8_t *from, size_t n)
 {
+	if (n >= 32 && zp_b64_x86_usable()) {
+		size_t done = zp_b64_x86_write(to, from, n);
+		to += done / 3 * 4;
+		from += done;
+		n -= done;
+	}
 	for (; n >= 3; n -= 3, from += 3, to += 4) {
 		uint32_t v =
 		    (uint32_t)from[0] << 16 | (uint32_t)from[1] << 8 | from[2];
@@ -119,6 +125,15 @@ zp_b64_read(uint8_t *to, const char *from, size_t n)
 	const unsigned char *u = (const unsigned char *)from;
 	uint32_t all = VALID;
 
+	if (n >= 40 && zp_b64_x86_usable()) {
+		bool good;
+		size_t done = zp_b64_x86_read(to, from, n, &good);
+		if (!good)
+			return false;
+		to += done / 4 * 3;
+		u += done;
+		n -= done;
+	}
 	for (; n >= 4; n -= 4, u += 4, to += 3) {
 		uint32_t a = values[0][u[0]], b = values[1][u[1]];
 		uint32_t c = values[2][u[2]], d = values[3][u[3]];

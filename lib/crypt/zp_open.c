@@ -12,6 +12,8 @@
 /* Senders whose hash states are kept, by topic and a hash of P. */
 #define SENDERS 64
 
+_Static_assert(ZP_COM_LEN == crypto_verify_32_BYTES, "commitment");
+
 struct sender {
 	uint64_t epoch; /* changes with the sender in this place; 0: empty */
 	int live; /* the topic */
@@ -188,8 +190,7 @@ fits(struct zp_opener *o, struct key *key, const struct sender *s)
 		key->epoch[at] = s->epoch;
 	}
 	zp_commit_nonce(&o->commit, &key->base[at], o->raw);
-	return sodium_memcmp(
-		   o->commit.out + 32, o->raw + ZP_NONCE_LEN, ZP_COM_LEN) == 0;
+	return crypto_verify_32(o->commit.out + 32, o->raw + ZP_NONCE_LEN) == 0;
 }
 
 static bool
@@ -233,25 +234,25 @@ grow(uint8_t **buf, size_t *cap, size_t need)
 }
 
 static enum zp_err
-check_signature(struct zp_opener *o, const struct key *key, int live,
-    const struct zp_opened *op)
+check_signature(struct zp_opener *o, const struct key *key,
+    const struct sender *s, const struct zp_payload *p)
 {
 	struct zp_sigctx ctx;
-	enum zp_err err = grow(
-	    &o->scratch, &o->scratch_cap, ZP_SIGNED_LEN(op->payload.body_len));
+	enum zp_err err =
+	    grow(&o->scratch, &o->scratch_cap, ZP_SIGNED_LEN(p->body_len));
 
 	if (err)
 		return err;
-	memcpy(ctx.rp, o->rp[live], sizeof(ctx.rp));
-	memcpy(ctx.p, op->p, sizeof(ctx.p));
+	memcpy(ctx.rp, o->rp[s->live], sizeof(ctx.rp));
+	memcpy(ctx.p, s->p, sizeof(ctx.p));
 	memcpy(ctx.keyid, key->keyid, sizeof(ctx.keyid));
-	return zp_identity_verify(&ctx, &op->payload, o->scratch);
+	return zp_identity_verify(&ctx, p, o->scratch);
 }
 
 /* What the commitment has shown to be for us: decrypt it and check. */
 static enum zp_err
 open_with(struct zp_opener *o, struct key *key, struct sender *s, size_t len,
-    struct zp_opened *op)
+    struct zp_payload *p)
 {
 	uint8_t *tag = o->raw + ZP_NONCE_LEN + ZP_COM_LEN;
 	uint8_t *box = tag + ZP_BOX_TAG_LEN;
@@ -269,17 +270,13 @@ open_with(struct zp_opener *o, struct key *key, struct sender *s, size_t len,
 	}
 	if (key->conversation && !is_member(key, s->p))
 		return ZP_ERR_FORGED;
-	memcpy(op->p, s->p, sizeof(op->p));
-	memcpy(op->uid, s->uid, sizeof(op->uid));
-	err = zp_payload_parse(&op->payload, box, len);
+	err = zp_payload_parse(p, box, len);
 	if (err)
 		return err;
-	if (!belongs(op->payload.kind, key->conversation, op->live) ||
-	    op->payload.seq > ZP_SEQ_MAX)
+	if (!belongs(p->kind, key->conversation, s->live) ||
+	    p->seq > ZP_SEQ_MAX)
 		return ZP_ERR_FORMAT;
-	if (op->payload.idkey != NULL)
-		return check_signature(o, key, op->live, op);
-	return ZP_OK;
+	return p->idkey != NULL ? check_signature(o, key, s, p) : ZP_OK;
 }
 
 enum zp_err
@@ -302,11 +299,16 @@ zp_opener_open(
 	for (unsigned i = 0; i < ZP_OPENER_KEYS; i++) {
 		if (o->keys[i] == NULL || !fits(o, o->keys[i], s))
 			continue;
-		struct zp_opened op = {.slot = i, .live = live == 1};
-		err = open_with(o, o->keys[i], s, len, &op);
-		if (!err)
-			*opened = op;
-		return err;
+		struct zp_payload p;
+		err = open_with(o, o->keys[i], s, len, &p);
+		if (err)
+			return err;
+		opened->slot = i;
+		opened->live = live == 1;
+		memcpy(opened->p, s->p, sizeof(opened->p));
+		memcpy(opened->uid, s->uid, sizeof(opened->uid));
+		opened->payload = p;
+		return ZP_OK;
 	}
 	return ZP_ERR_NOT_OURS;
 }

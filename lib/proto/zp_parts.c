@@ -106,8 +106,8 @@ body_of(struct zp_body *b, const struct zp_opened *op)
 {
 	const struct zp_payload *p = &op->payload;
 
-	memset(b, 0, sizeof(*b));
 	b->kind = (enum zp_kind)p->kind;
+	b->first = 0;
 	b->slot = op->slot;
 	memcpy(b->p, op->p, sizeof(b->p));
 	memcpy(b->uid, op->uid, sizeof(b->uid));
@@ -117,6 +117,8 @@ body_of(struct zp_body *b, const struct zp_opened *op)
 	b->is_signed = p->idkey != NULL;
 	if (p->idkey != NULL)
 		memcpy(b->idkey, p->idkey, sizeof(b->idkey));
+	else
+		memset(b->idkey, 0, sizeof(b->idkey));
 }
 
 static bool
@@ -254,12 +256,12 @@ add_to(struct zp_parts *ps, struct entry *e, const struct zp_body *b,
 
 /* A single record that needs no table. */
 static void
-pass_through(
-    struct zp_parts *ps, const struct zp_body *b, const struct zp_payload *p)
+pass_through(struct zp_parts *ps, const struct zp_opened *op)
 {
+	const struct zp_payload *p = &op->payload;
 	size_t lead = p->kind == ZP_KIND_MESSAGE ? 8 : 0;
 
-	ps->one = *b;
+	body_of(&ps->one, op);
 	if (lead > 0)
 		ps->one.first = zp_be64(p->body);
 	ps->piece = (struct zp_piece){.body = &ps->one,
@@ -276,13 +278,18 @@ zp_parts_add(struct zp_parts *ps, const struct zp_opened *op)
 	const struct zp_payload *p = &op->payload;
 	struct zp_body b;
 
-	body_of(&b, op);
 	if (!lead_ok(p))
 		return ZP_ERR_FORMAT;
+	bool single = p->part == 0 && (p->flags & ZP_FLAG_LAST) &&
+	    (!ps->stream || ps->current == NULL);
+	if (single && ps->used == 0) {
+		pass_through(ps, op);
+		return ZP_OK;
+	}
+	body_of(&b, op);
 	struct entry *e = find_entry(ps, &b);
-	if (e == NULL && p->part == 0 && (p->flags & ZP_FLAG_LAST) &&
-	    (!ps->stream || ps->current == NULL)) {
-		pass_through(ps, &b, p);
+	if (e == NULL && single) {
+		pass_through(ps, op);
 		return ZP_OK;
 	}
 	if (e == NULL) {

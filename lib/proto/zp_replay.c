@@ -343,8 +343,10 @@ advance(struct zp_replay_session *s, uint64_t next)
 {
 	uint64_t shift = next - s->next, old = s->next;
 	uint64_t leaving = shift >= 64 ? UINT64_MAX : ~low(64 - shift);
+	uint64_t gone = holes(s) & leaving;
 
-	lose(s, ones(holes(s) & leaving));
+	if (gone != 0)
+		lose(s, ones(gone));
 	s->seen = shift >= 64 ? 0 : s->seen << shift;
 	s->told = shift >= 64 ? 0 : s->told << shift;
 	s->next = next;

@@ -4,7 +4,6 @@
 
 #include "base/zp_b64.h"
 #include "base/zp_be.h"
-#include "base/zp_cursor.h"
 #include "wire/zp_record.h"
 
 static unsigned
@@ -86,38 +85,44 @@ zp_payload_write(uint8_t *to, size_t len, const struct zp_payload *p)
 	memset(at, 0, len - (size_t)(at - to));
 }
 
+/* The length without the zeros of the padding. */
+static size_t
+trim(const uint8_t *from, size_t len)
+{
+	uint64_t word = 0;
+
+	while (len >= sizeof(word)) {
+		memcpy(&word, from + len - sizeof(word), sizeof(word));
+		if (word != 0)
+			break;
+		len -= sizeof(word);
+	}
+	while (len > 0 && from[len - 1] == 0)
+		len--;
+	return len;
+}
+
 enum zp_err
 zp_payload_parse(struct zp_payload *p, const uint8_t *from, size_t len)
 {
-	struct zp_cursor c;
-	struct zp_payload q = {0};
-
-	while (len > 0 && from[len - 1] == 0)
-		len--;
-	if (len == 0 || from[len - 1] != 0x80)
+	len = trim(from, len);
+	if (len < ZP_HEADER_LEN + 1 || from[len - 1] != 0x80)
 		return ZP_ERR_FORMAT;
-	zp_cursor_init(&c, from, len - 1);
-	q.kind = zp_cursor_u8(&c);
-	q.flags = zp_cursor_u8(&c);
-	uint16_t zero = zp_cursor_u16(&c);
-	q.part = zp_cursor_u32(&c);
-	zp_cursor_copy(&c, q.sid, ZP_SID_LEN);
-	q.seq = zp_cursor_u64(&c);
-	q.time = zp_cursor_u64(&c);
-	if (c.bad || zero != 0 ||
-	    (q.flags & ~(ZP_FLAG_LAST | ZP_FLAG_SIGNED)) != 0)
+	const bool is_signed = (from[1] & ZP_FLAG_SIGNED) != 0;
+	const size_t tail = is_signed ? ZP_IDKEY_LEN + ZP_SIG_LEN : 0;
+	len -= ZP_HEADER_LEN + 1;
+	if ((from[1] & ~(ZP_FLAG_LAST | ZP_FLAG_SIGNED)) != 0 ||
+	    zp_be16(from + 2) != 0 || len < tail)
 		return ZP_ERR_FORMAT;
-	q.body_len = c.left;
-	if (q.flags & ZP_FLAG_SIGNED) {
-		if (c.left < ZP_IDKEY_LEN + ZP_SIG_LEN)
-			return ZP_ERR_FORMAT;
-		q.body_len -= ZP_IDKEY_LEN + ZP_SIG_LEN;
-	}
-	q.body = zp_cursor_take(&c, q.body_len);
-	if (q.flags & ZP_FLAG_SIGNED) {
-		q.idkey = zp_cursor_take(&c, ZP_IDKEY_LEN);
-		q.sig = zp_cursor_take(&c, ZP_SIG_LEN);
-	}
-	*p = q;
+	p->kind = from[0];
+	p->flags = from[1];
+	p->part = zp_be32(from + 4);
+	memcpy(p->sid, from + 8, ZP_SID_LEN);
+	p->seq = zp_be64(from + 24);
+	p->time = zp_be64(from + 32);
+	p->body = from + ZP_HEADER_LEN;
+	p->body_len = len - tail;
+	p->idkey = is_signed ? p->body + p->body_len : NULL;
+	p->sig = is_signed ? p->idkey + ZP_IDKEY_LEN : NULL;
 	return ZP_OK;
 }

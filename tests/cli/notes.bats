@@ -364,8 +364,8 @@ open() { zpinc-open -k ./k.key "$@"; }
 	pid=$!
 	exec 8>in
 	key=$(sed -n 's/^key //p' k.key)
-	[ "$(tr '\0' '\n' <"/proc/$pid/cmdline" | grep -cF "$key")" = 0 ]
-	[ "$(tr '\0' '\n' <"/proc/$pid/environ" | grep -cF "$key")" = 0 ]
+	[ "$(tr '\0' '\n' <"/proc/$pid/cmdline" | grep -cF -e "$key")" = 0 ]
+	[ "$(tr '\0' '\n' <"/proc/$pid/environ" | grep -cF -e "$key")" = 0 ]
 	exec 8>&-
 	wait
 }
