@@ -766,13 +766,11 @@ zp_inbox_timeout(const struct zp_inbox *in)
 {
 	uint64_t next = UINT64_MAX, now = zp_load_ticks();
 
-	/* With a state, the batch has ended: its gaps are not looked at
-	 * before something comes, or the next run. */
-	for (size_t i = 0; in->state == NULL && i < in->n; i++) {
-		if (in->channels[i].replay == NULL)
-			continue;
-		uint64_t d = zp_replay_deadline(
-		    in->channels[i].replay, ZP_REPLAY_PATIENCE_MS);
+	for (size_t i = 0; i < in->n; i++) {
+		const struct channel *ch = &in->channels[i];
+		uint64_t d = ch->replay == NULL
+		    ? UINT64_MAX
+		    : zp_replay_deadline(ch->replay, ZP_REPLAY_PATIENCE_MS);
 		if (d < next)
 			next = d;
 	}

@@ -45,7 +45,8 @@ zp_readstate_free(struct zp_readstate *s);
 
 /*
  * The part of a channel; belongs to s, valid as long as s is, to be used
- * between begin and end only.  ZP_ERR_FULL, ZP_ERR_MEMORY.
+ * between begin and end only, but for zp_replay_deadline().  ZP_ERR_FULL,
+ * ZP_ERR_MEMORY.
  */
 ZP_CHECKED enum zp_err
 zp_readstate_channel(struct zp_readstate *s,

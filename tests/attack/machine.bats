@@ -47,6 +47,29 @@ need_preload() {
 	errors 1 'time: the clock stands before 1970'
 }
 
+@test "while it follows, a reader tells of a gap in ten seconds" {
+	need_preload
+	seq 5 | seal --state ./s | sed 3d >r
+	mkfifo in
+	for state in '' '--state ./o'; do
+		# shellcheck disable=SC2086
+		SPEED=20 LD_PRELOAD=$ZP_BUILD/tests/attack/clock.so \
+			zpinc-open -k ./k.key $state <in >out 2>err 3>&- &
+		exec 8>in
+		cat r >&8
+		for _ in $(seq 200); do
+			[ -s err ] && break
+			sleep 0.05
+		done
+		errors 1 'alice: 1 record missing'
+		sleep 0.5
+		exec 8>&-
+		wait
+		# Once, also at the end.
+		errors 1
+	done
+}
+
 @test "a sender whose clock goes back is heard, and not told as restored" {
 	need_preload
 	for when in 1800000000 1700000000 1600000000; do
