@@ -197,6 +197,7 @@ attach(struct file *f, struct topic *topic)
 	if (zp_dirwrite_make_folder(topic->read.path) != ZP_OK)
 		return errno == ENOENT ? SCAN_UNWATCHED : SCAN;
 	if (zp_dirread_attach(&topic->read) != ZP_OK) {
+		topic->read.trouble = errno;
 		zp_transport_warn(f->t, "%s: %s",
 		    strrchr(topic->read.path, '/') + 1, strerror(errno));
 		return SCAN;
@@ -206,6 +207,7 @@ attach(struct file *f, struct topic *topic)
 	if (zp_dirread_attached(&topic->read))
 		return SCAN;
 	zp_dirread_detach(&topic->read);
+	topic->read.trouble = ESTALE;
 	return SCAN_UNWATCHED;
 }
 
@@ -326,6 +328,23 @@ on_record(void *arg, const struct zp_record *rec)
 	zp_transport_receive_record(f->t, rec);
 }
 
+/*
+ * All that is there has been read.  Who wants no more than that must know if
+ * it is not all; else the next scan tries again.
+ */
+static void
+tell_live(struct file *f)
+{
+	const struct zp_dirread *read = &f->topics[0].read;
+
+	f->live_told = true;
+	if (zp_transport_args(f->t)->once && read->trouble != 0)
+		zp_transport_fail(f->t, ZP_ERR_IO, "not all could be read: %s",
+		    strerror(read->trouble));
+	else
+		zp_transport_live(f->t);
+}
+
 /* A few blocks, while somebody takes them; LIVE first, it is short. */
 static void
 read_files(struct file *f)
@@ -338,10 +357,8 @@ read_files(struct file *f)
 		if (!any)
 			break;
 	}
-	if (f->n_topics > 0 && !f->live_told && f->topics[0].read.dirty == 0) {
-		f->live_told = true;
-		zp_transport_live(f->t);
-	}
+	if (f->n_topics > 0 && !f->live_told && f->topics[0].read.dirty == 0)
+		tell_live(f);
 }
 
 static void

@@ -283,6 +283,18 @@ zp_dirread_detach(struct zp_dirread *r)
 	r->dir = -1;
 }
 
+/*
+ * Something failed that has to do with us.  What others put there, or took
+ * away, is none of our trouble.
+ */
+static void
+in_trouble(struct zp_dirread *r)
+{
+	if (errno != ENOENT && errno != ELOOP && errno != EACCES &&
+	    errno != EPERM && errno != ENXIO)
+		r->trouble = errno;
+}
+
 /* What one name of the folder means. */
 static enum zp_err
 look_at(struct zp_dirread *r, const char *name)
@@ -291,9 +303,13 @@ look_at(struct zp_dirread *r, const char *name)
 	struct stat st;
 	bool found;
 
-	if (!is_name(name) ||
-	    fstatat(r->dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-	    !S_ISREG(st.st_mode))
+	if (!is_name(name))
+		return ZP_OK;
+	if (fstatat(r->dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+		in_trouble(r);
+		return ZP_OK;
+	}
+	if (!S_ISREG(st.st_mode))
 		return ZP_OK;
 	size_t i = place(r, name, &found);
 	struct zp_dirfile *f = found ? r->files[i] : insert(r, name, i, &err);
@@ -318,8 +334,10 @@ zp_dirread_scan(struct zp_dirread *r)
 
 	if (r->dir < 0)
 		return ZP_OK;
+	r->trouble = 0;
 	int fd = openat(r->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || (d = fdopendir(fd)) == NULL) {
+		r->trouble = errno;
 		if (fd >= 0)
 			close(fd);
 		return ZP_ERR_IO;
@@ -387,9 +405,13 @@ open_file(struct zp_dirread *r, struct zp_dirfile *f)
 		make_room(r, 1);
 		fd = openat(r->dir, f->name, flags);
 	}
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		in_trouble(r);
+		if (fd >= 0)
+			close(fd);
 		return false;
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+	}
+	if (!S_ISREG(st.st_mode)) {
 		close(fd);
 		return false;
 	}
@@ -466,8 +488,11 @@ settle(struct zp_dirread *r, struct zp_dirfile *f)
 {
 	struct stat st;
 
-	if (fstat(f->fd, &st) != 0)
+	if (fstat(f->fd, &st) != 0) {
+		in_trouble(r);
+		f->size = -1;
 		return false;
+	}
 	f->size = st.st_size;
 	if (f->to_end) {
 		f->to_end = false;
@@ -521,6 +546,33 @@ advance(struct zp_dirread *r, struct zp_dirfile *f, size_t n)
 	f->tail_len = (uint8_t)len;
 }
 
+/*
+ * As many bytes as there are from f->at on, at most `want`.  What cannot be
+ * read is looked for again at the next scan.
+ */
+static size_t
+fill(struct zp_dirread *r, struct zp_dirfile *f, size_t want)
+{
+	size_t have = 0;
+
+	while (have < want) {
+		ssize_t n = pread(
+		    f->fd, r->buf + have, want - have, f->at + (off_t)have);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			in_trouble(r);
+			f->size = -1;
+		}
+		if (n <= 0)
+			break;
+		have += (size_t)n;
+		if (f->at + (off_t)have >= f->size)
+			break;
+	}
+	return have;
+}
+
 /* Reads a block; false at the end of the file. */
 static bool
 read_block(struct zp_dirread *r, struct zp_dirfile *f,
@@ -529,12 +581,12 @@ read_block(struct zp_dirread *r, struct zp_dirfile *f,
 	size_t want = BLOCK;
 
 	for (;;) {
-		ssize_t n = pread(f->fd, r->buf, want, f->at);
-		if (n <= 0)
+		size_t n = fill(r, f, want);
+		if (n == 0)
 			return false;
-		size_t used = take_block(r, (size_t)n, on_record, arg);
+		size_t used = take_block(r, n, on_record, arg);
 		advance(r, f, used);
-		if ((size_t)n < want)
+		if (n < want)
 			return false;
 		if (used > 0)
 			return true;

@@ -58,6 +58,7 @@ struct zp_dirread {
 	bool skip; /* what is there at the first scan is not wanted */
 	bool scanned; /* at least once */
 	bool full; /* more files than entries */
+	int trouble; /* errno of what should have been read and was not */
 	char *buf;
 };
 

@@ -102,6 +102,8 @@ put(struct zp_transport *t, const char *data, size_t len)
 		err = zp_outq_put(&t->out, data, len);
 	if (!err)
 		err = zp_outq_put(&t->out, "\n", 1);
+	if (err == ZP_ERR_MEMORY && t->error == ZP_OK)
+		zp_transport_warn(t, "%s", zp_err_text(err));
 	if (err)
 		broken(t, err);
 }
@@ -711,7 +713,9 @@ zp_transport_run(struct zp_transport *t)
 	zp_queue_init(&t->queue);
 	zp_backoff_init(&t->links, ZP_BACKOFF_FIRST, ZP_BACKOFF_MOST);
 	zp_backoff_init(&t->stalls, ZP_BACKOFF_FIRST, ZP_BACKOFF_MOST);
-	if (!err)
+	if (err)
+		zp_transport_warn(t, "%s", zp_err_text(err));
+	else
 		err = t->ops->start(t->self, t);
 	if (err) {
 		status = zp_err_status(err);

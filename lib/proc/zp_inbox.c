@@ -78,6 +78,17 @@ fail_file(struct zp_inbox *in, const char *path, enum zp_err err,
 	return err;
 }
 
+/* What is no file's or output's fault is said here. */
+static enum zp_err
+fail_memory(struct zp_inbox *in, enum zp_err err)
+{
+	if (err == ZP_ERR_MEMORY) {
+		zp_say(in->c.tool, "%s", zp_err_text(err));
+		set_status(in, zp_err_status(err));
+	}
+	return err;
+}
+
 enum zp_err
 zp_inbox_new(struct zp_inbox **inbox, const struct zp_inbox_config *config)
 {
@@ -85,8 +96,10 @@ zp_inbox_new(struct zp_inbox **inbox, const struct zp_inbox_config *config)
 	struct zp_fault fault = {0};
 	enum zp_err err;
 
-	if (in == NULL)
+	if (in == NULL) {
+		zp_say(config->tool, "%s", zp_err_text(ZP_ERR_MEMORY));
 		return ZP_ERR_MEMORY;
+	}
 	in->c = *config;
 	err = zp_known_open(
 	    &in->known, in->c.trust_path, in->c.trust_new, &fault);
@@ -544,7 +557,7 @@ show_piece(struct zp_inbox *in, struct channel *ch,
 	if (!piece->ends)
 		return ZP_OK;
 	in->shown++;
-	return ch->ops->shown(ch->listener, in->ticks);
+	return fail_memory(in, ch->ops->shown(ch->listener, in->ticks));
 }
 
 /* Whose identity a body shows; it may be another's than the last record's. */
@@ -633,7 +646,7 @@ take(struct zp_inbox *in, struct channel *ch, const struct zp_heard *h)
 	} else if (err == ZP_ERR_REPLAY) {
 		in->replays++;
 	} else if (err) {
-		return err;
+		return fail_memory(in, err);
 	}
 	return show(in, ch, trust);
 }
@@ -670,7 +683,7 @@ zp_inbox_record(struct zp_inbox *in, const struct zp_record *rec,
 			continue;
 		}
 		if (err == ZP_ERR_MEMORY)
-			return err;
+			return fail_memory(in, err);
 		if (err == ZP_ERR_CORRUPT) {
 			say_damaged(in, number);
 			mine = true;

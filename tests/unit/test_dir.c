@@ -377,6 +377,7 @@ test_hostile(void)
 	read_all(&r, &g);
 	OK(is_range(&g, 0, 1), "among garbage the record is found");
 	IS(r.count, 2, "only plain files of a plain name are looked into");
+	IS(r.trouble, 0, "and what else lies there is no trouble of ours");
 
 	/* Our name is taken by things that must not be written to. */
 	unlink(path);
