@@ -350,11 +350,12 @@ class Publish(Scene):
     another."""
     name = "zpinc-file, publishing"
     command = ("zpinc-file", "--timeout", "1", "file:relay")
+    long = [c * 2000 for c in "abc"]
 
     def prepare(self, d):
         super().prepare(d)
         self.stdin = good("zpinc-seal", "-k", "./k.key", "-u", "alice",
-                          cwd=d, stdin=b"one\ntwo\nthree\n")
+                          cwd=d, stdin="\n".join(self.long).encode())
         good("zpinc-file", "file:relay", cwd=d, stdin=good(
             "zpinc-seal", "-k", "./k.key", "-u", "alice", cwd=d,
             stdin=b"zero\n"))
@@ -365,13 +366,13 @@ class Publish(Scene):
             if k.endswith(".zp")))]
 
     def done(self, d, before, got):
-        must(sorted(self.texts(d)) == sorted(["zero", "one", "two",
-                                              "three"]), "not all is there")
+        must(sorted(self.texts(d)) == sorted(["zero", *self.long]),
+             "not all is there")
 
     def failed(self, d, before, got):
         must("zero" in self.texts(d), "what was there is lost")
         good("zpinc-file", "file:relay", cwd=d, stdin=self.stdin)
-        must(set(self.texts(d)) == {"zero", "one", "two", "three"},
+        must(set(self.texts(d)) == {"zero", *self.long},
              "lost when sent again")
 
 

@@ -20,7 +20,8 @@ $(FAULT)/crash: $(FAULT)/crash.o
 	$(Q)$(CC_MODE) -o $@ $< $(ALL_LDFLAGS)
 
 CHECK_EXTRA += $(FAULT_BIN) $(FAULT)/crash
-CHECK_PROGRAMS += tests/fault/test_faults.py tests/fault/test_crash.py
+CHECK_PROGRAMS += tests/fault/test_faults.py tests/fault/test_crash.py \
+	tests/fault/test_full.py
 CHECK_ALL += faults-all
 
 # Every call, not some of them.
