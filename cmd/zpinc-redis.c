@@ -758,7 +758,11 @@ put_batch(struct redis *r, struct zp_item *const *items, unsigned n)
 	add_batch(r, n, stream ? n + 3 + l->asking : 1, stream);
 }
 
-/* Is the link the one for this item?  Else changes it once it is idle. */
+/*
+ * May this item go over the link as it is?  If its node is another one, the
+ * link changes once it is idle.  The first of a topic goes alone: if it is
+ * redirected, what comes behind it has not gone astray.
+ */
 static bool
 on_its_node(struct redis *r, const struct zp_item *item)
 {
@@ -766,13 +770,16 @@ on_its_node(struct redis *r, const struct zp_item *item)
 	struct route *e = find_route(r, item->rec.rp, item->rec.rp_len);
 
 	/* PUBLISH goes through all of a cluster. */
-	if (e == NULL || item->live ||
-	    (same_node(&e->node, &l->node) && e->asking == l->asking))
+	if (item->live)
 		return true;
-	if (r->n_batches > 0)
-		return false;
-	close_link(l);
-	open_link(r, PUBLISHER, &e->node, e->asking);
+	if (e == NULL)
+		return r->n_batches == 0;
+	if (same_node(&e->node, &l->node) && e->asking == l->asking)
+		return true;
+	if (r->n_batches == 0) {
+		close_link(l);
+		open_link(r, PUBLISHER, &e->node, e->asking);
+	}
 	return false;
 }
 
@@ -781,10 +788,10 @@ static void
 send_batches(struct redis *r)
 {
 	struct link *l = &r->links[PUBLISHER];
-	size_t most = r->careful ? 1 : BATCHES - 1;
 
 	while (r->n_sent < r->n_taken && l->state == READY && !r->draining &&
-	    r->n_batches < most && zp_resp_waiting(&l->io) < WAITING) {
+	    r->n_batches < (r->careful ? 1 : BATCHES - 1) &&
+	    zp_resp_waiting(&l->io) < WAITING) {
 		struct zp_item **items = &r->taken[r->n_sent];
 		size_t bytes = items[0]->rec.len;
 		unsigned n = 1;
@@ -797,6 +804,9 @@ send_batches(struct redis *r)
 		put_batch(r, items, n);
 		r->n_sent += n;
 		r->unsent_bytes -= bytes;
+		r->careful |= !items[0]->live &&
+		    find_route(r, items[0]->rec.rp, items[0]->rec.rp_len) ==
+			NULL;
 	}
 }
 
@@ -870,14 +880,20 @@ batch_failed(struct redis *r, struct batch *b)
 static void
 batch_done(struct redis *r, struct batch *b)
 {
+	struct link *l = &r->links[PUBLISHER];
+	const struct zp_record *rec;
+
 	if (b->items == 0 || r->draining)
 		return;
 	if (b->failed) {
 		batch_failed(r, b);
 		return;
 	}
-	r->links[PUBLISHER].redirections = 0;
+	rec = &r->taken[r->n_done]->rec;
+	l->redirections = 0;
 	r->careful = false;
+	if (b->transaction && find_route(r, rec->rp, rec->rp_len) == NULL)
+		set_route(r, rec->rp, rec->rp_len, &l->node, l->asking);
 	for (unsigned i = 0; i < b->items; i++)
 		zp_transport_acked(r->t, r->taken[r->n_done++]);
 }
