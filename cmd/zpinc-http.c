@@ -119,6 +119,8 @@ struct http {
 	size_t n_taken, taken_bytes, n_posted;
 	size_t batch_now; /* what it takes: less after a 413 */
 	bool echoed; /* the POST under way is to come back */
+	char post_topic[ZP_ML_NAME_MAX + 1]; /* what POST is prepared for */
+	bool post_live;
 	char *post;
 	size_t post_cap;
 };
@@ -444,6 +446,16 @@ end_request(struct request *r)
 	r->headers = NULL;
 }
 
+static void
+forget_answer(struct request *r)
+{
+	r->heads = false;
+	r->status = 0;
+	r->body_len = 0;
+	r->body[0] = r->phrase[0] = r->type[0] = '\0';
+	r->location[0] = r->error[0] = '\0';
+}
+
 /* What all requests have in common; false if there is no memory. */
 static bool
 prepare(struct http *h, struct request *r)
@@ -454,11 +466,7 @@ prepare(struct http *h, struct request *r)
 
 	end_request(r);
 	curl_easy_reset(e);
-	r->heads = false;
-	r->status = 0;
-	r->body_len = 0;
-	r->body[0] = r->phrase[0] = r->type[0] = '\0';
-	r->location[0] = r->error[0] = '\0';
+	forget_answer(r);
 	for (const struct curl_slist *s = h->extra; s != NULL; s = s->next)
 		if (!append_header(&r->headers, s->data))
 			return false;
@@ -498,23 +506,27 @@ no_memory(struct http *h)
 	    h->t, ZP_ERR_MEMORY, "%s", zp_err_text(ZP_ERR_MEMORY));
 }
 
-/* Sends it off, after prepare() and what is special about it. */
-static void
-begin(struct http *h, struct request *r, enum zp_httpurl_use use,
-    const char *topic, size_t len, const char *suffix, const char *query)
+static bool
+set_url(struct http *h, struct request *r, enum zp_httpurl_use use,
+    const char *topic, const char *suffix, const char *query)
 {
 	char *url = NULL;
-	enum zp_err err = zp_httpurl_make(
-	    &url, h->url, h->scheme, use, topic, len, suffix, query);
+	bool good = zp_httpurl_make(&url, h->url, h->scheme, use, topic,
+			strlen(topic), suffix, query) == ZP_OK &&
+	    curl_easy_setopt(r->easy, CURLOPT_URL, url) == CURLE_OK;
 
-	if (err || curl_easy_setopt(r->easy, CURLOPT_URL, url) != CURLE_OK ||
-	    curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->headers) !=
-		CURLE_OK ||
-	    curl_multi_add_handle(h->multi, r->easy) != CURLM_OK)
-		no_memory(h); /* the URL was tried at the start */
+	zp_url_wipe(url);
+	return good;
+}
+
+/* Sends it off. */
+static void
+begin(struct http *h, struct request *r)
+{
+	if (curl_multi_add_handle(h->multi, r->easy) != CURLM_OK)
+		no_memory(h);
 	else
 		r->running = true;
-	zp_url_wipe(url);
 }
 
 /* ---- asking ---- */
@@ -534,22 +546,32 @@ ask(struct http *h, size_t stream, bool probe)
 	h->probing = probe;
 	if (!prepare(h, r) ||
 	    !append_header(&r->headers, "Accept: text/json") ||
-	    curl_easy_setopt(r->easy, CURLOPT_TIMEOUT, limit) != CURLE_OK) {
+	    curl_easy_setopt(r->easy, CURLOPT_TIMEOUT, limit) != CURLE_OK ||
+	    curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->headers) !=
+		CURLE_OK ||
+	    !set_url(h, r, ZP_HTTPURL_PUBLISH, topic, "", ""))
 		no_memory(h);
-		return;
-	}
-	begin(h, r, ZP_HTTPURL_PUBLISH, topic, strlen(topic), "", "");
+	else
+		begin(h, r);
 }
 
 static void
 open_stream(struct http *h, size_t i);
 
+/*
+ * One after the other, LIVE first, so that no record comes before all are
+ * open and the link counts as up.
+ */
 static void
-open_streams(struct http *h)
+open_next(struct http *h)
 {
-	h->phase = OPENING;
-	for (size_t i = 0; i < h->n_streams; i++)
-		open_stream(h, i);
+	for (size_t i = h->n_streams; i-- > 0;) {
+		if (h->streams[i].open)
+			continue;
+		if (!h->req[i].running)
+			open_stream(h, i);
+		return;
+	}
 }
 
 /*
@@ -599,7 +621,7 @@ asked(struct http *h, CURLcode code)
 	if (h->asked + 1 < h->n_streams)
 		ask(h, h->asked + 1, false);
 	else
-		open_streams(h);
+		h->phase = OPENING;
 }
 
 /* ---- receiving ---- */
@@ -692,43 +714,56 @@ resume_id(const struct http *h, size_t i, char to[static ZP_SSE_ID_MAX + 1])
 	zp_nchan_resume(to, &s->info, last, h->reconnects);
 }
 
+#define QUERY (3 * ZP_SSE_ID_MAX + 32)
+
+/* Where the stream begins: in a header, or, for ntfy, in the query. */
+static bool
+add_position(struct http *h, size_t i, char query[static QUERY])
+{
+	struct request *r = &h->req[i];
+	char line[ZP_SSE_ID_MAX + 32], from[ZP_SSE_ID_MAX + 1];
+
+	query[0] = '\0';
+	resume_id(h, i, from);
+	if (*from != '\0' && !h->ntfy) {
+		snprintf(line, sizeof(line), "Last-Event-ID: %s", from);
+		return append_header(&r->headers, line);
+	}
+	if (!h->ntfy || (i == 1 && *from == '\0'))
+		return true;
+	char *safe = curl_easy_escape(r->easy, *from != '\0' ? from : "all", 0);
+	if (safe == NULL)
+		return false;
+	snprintf(query, QUERY, "%ssince=%s",
+	    i == 0 && h->history ? "poll=1&" : "", safe);
+	curl_free(safe);
+	return true;
+}
+
 static void
 open_stream(struct http *h, size_t i)
 {
 	struct request *r = &h->req[i];
 	struct stream *s = &h->streams[i];
-	char line[ZP_SSE_ID_MAX + 32], from[ZP_SSE_ID_MAX + 1];
-	char query[3 * ZP_SSE_ID_MAX + 32] = "";
-	const char *suffix = h->ntfy ? "/sse" : "";
+	char query[QUERY];
 
 	s->open = s->hi = s->paused = false;
 	s->began = s->heard = zp_transport_now(h->t);
 	zp_sse_restart(&s->sse);
-	resume_id(h, i, from);
-	bool good = prepare(h, r) &&
-	    append_header(&r->headers, "Accept: text/event-stream") &&
-	    append_header(&r->headers, "Cache-Control: no-cache");
-	if (h->ntfy && (i == 0 || *from != '\0')) {
-		char *safe =
-		    curl_easy_escape(r->easy, *from != '\0' ? from : "all", 0);
-		good = good && safe != NULL;
-		snprintf(query, sizeof(query), "%ssince=%s",
-		    i == 0 && h->history ? "poll=1&" : "",
-		    safe != NULL ? safe : "");
-		curl_free(safe);
-	} else if (*from != '\0') {
-		snprintf(line, sizeof(line), "Last-Event-ID: %s", from);
-		good = good && append_header(&r->headers, line);
-	}
-	good = good &&
-	    curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, on_stream) ==
-		CURLE_OK &&
-	    curl_easy_setopt(r->easy, CURLOPT_BUFFERSIZE, 65536L) == CURLE_OK;
-	if (!good)
+	if (!prepare(h, r) ||
+	    !append_header(&r->headers, "Accept: text/event-stream") ||
+	    !append_header(&r->headers, "Cache-Control: no-cache") ||
+	    !add_position(h, i, query) ||
+	    curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, on_stream) !=
+		CURLE_OK ||
+	    curl_easy_setopt(r->easy, CURLOPT_BUFFERSIZE, 65536L) != CURLE_OK ||
+	    curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->headers) !=
+		CURLE_OK ||
+	    !set_url(h, r, i == 0 ? ZP_HTTPURL_SUBSCRIBE : ZP_HTTPURL_LIVE,
+		s->topic, h->ntfy ? "/sse" : "", query))
 		no_memory(h);
 	else
-		begin(h, r, i == 0 ? ZP_HTTPURL_SUBSCRIBE : ZP_HTTPURL_LIVE,
-		    s->topic, strlen(s->topic), suffix, query);
+		begin(h, r);
 }
 
 /* The head of an answer to a subscription is here. */
@@ -977,25 +1012,54 @@ may_post(const struct http *h, int64_t now)
 	    (zp_echo_room(&h->echo) || !is_subscribed(h, &h->taken[0]->rec));
 }
 
+/* A request like the one before: it has all but its body. */
+static bool
+post_again(struct http *h, const struct zp_item *first)
+{
+	struct request *r = &h->req[POST];
+	const struct zp_record *rec = &first->rec;
+
+	if (r->headers == NULL || h->post_live != first->live ||
+	    strlen(h->post_topic) != rec->rp_len ||
+	    memcmp(h->post_topic, rec->rp, rec->rp_len) != 0)
+		return false;
+	forget_answer(r);
+	return true;
+}
+
+static bool
+post_anew(struct http *h, const struct zp_item *first)
+{
+	struct request *r = &h->req[POST];
+	const struct zp_record *rec = &first->rec;
+	long alive = (long)h->args->keepalive;
+	CURLcode bad;
+
+	if (!prepare(h, r) || !post_headers(h, r, first->live))
+		return false;
+	h->post_live = first->live;
+	snprintf(h->post_topic, sizeof(h->post_topic), "%.*s", (int)rec->rp_len,
+	    rec->rp);
+	bad = curl_easy_setopt(r->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	bad |= curl_easy_setopt(r->easy, CURLOPT_LOW_SPEED_TIME, alive);
+	bad |= curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->headers);
+	return bad == CURLE_OK &&
+	    set_url(h, r, ZP_HTTPURL_PUBLISH, h->post_topic, "", "");
+}
+
 static void
 post(struct http *h)
 {
 	struct request *r = &h->req[POST];
 	const struct zp_item *first = h->taken[0];
-	long alive = (long)h->args->keepalive;
 	size_t bytes, n = next_batch(h, &bytes);
 
-	if (!make_body(h, n, bytes) || !prepare(h, r) ||
-	    !post_headers(h, r, first->live)) {
-		no_memory(h);
-		return;
-	}
-	CURLcode bad = curl_easy_setopt(r->easy, CURLOPT_POSTFIELDS, h->post);
-	bad |= curl_easy_setopt(
-	    r->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)bytes);
-	bad |= curl_easy_setopt(r->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	bad |= curl_easy_setopt(r->easy, CURLOPT_LOW_SPEED_TIME, alive);
-	if (bad != CURLE_OK) {
+	if (!make_body(h, n, bytes) ||
+	    (!post_again(h, first) && !post_anew(h, first)) ||
+	    curl_easy_setopt(r->easy, CURLOPT_POSTFIELDS, h->post) !=
+		CURLE_OK ||
+	    curl_easy_setopt(r->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+		(curl_off_t)bytes) != CURLE_OK) {
 		no_memory(h);
 		return;
 	}
@@ -1004,8 +1068,7 @@ post(struct http *h)
 	if (h->echoed)
 		zp_echo_sent(
 		    &h->echo, &h->taken[n - 1]->rec, zp_transport_now(h->t));
-	begin(
-	    h, r, ZP_HTTPURL_PUBLISH, first->rec.rp, first->rec.rp_len, "", "");
+	begin(h, r);
 }
 
 /* Everything in flight is to be sent again, after a pause. */
@@ -1207,7 +1270,7 @@ go(struct http *h)
 		h->phase = OFF;
 	} else if (h->ntfy) {
 		h->history = true;
-		open_streams(h);
+		h->phase = OPENING;
 	} else {
 		h->phase = ASKING;
 		ask(h, 0, false);
@@ -1374,6 +1437,8 @@ poll_relay(void *self, struct pollfd *fds, size_t cap, int *wait_ms)
 
 	unpause(h, now);
 	due(h, wait_ms);
+	if (h->phase == OPENING)
+		open_next(h);
 	if (may_post(h, now))
 		post(h);
 	for (; n < h->n_socks && n < cap; n++) {

@@ -43,7 +43,8 @@ skip_value(const char *s, size_t at, size_t len)
 				return at;
 			continue;
 		}
-		if (depth == 0 && (c == ',' || c == '}' || is_blank(c)))
+		if (depth == 0 &&
+		    (c == ',' || c == '}' || c == ']' || is_blank(c)))
 			return at;
 		if (c == '{' || c == '[')
 			depth++;

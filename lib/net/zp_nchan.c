@@ -61,8 +61,7 @@ zp_nchan_resume(char to[static ZP_SSE_ID_MAX + 1], const struct zp_nchan *n,
 	uint64_t second, number, newest, none;
 
 	snprintf(to, ZP_SSE_ID_MAX + 1, "%s", last);
-	if (!n->known || !read_id(last, &second, &number) ||
-	    !read_id(n->newest, &newest, &none))
+	if (!read_id(last, &second, &number))
 		return;
 	if (n->empty || zp_nchan_before(n->newest, last))
 		to[0] = '\0';
@@ -70,6 +69,7 @@ zp_nchan_resume(char to[static ZP_SSE_ID_MAX + 1], const struct zp_nchan *n,
 	 * Restarted within this very second, it would have messages that we
 	 * have not seen under ids that we have.
 	 */
-	else if (again && second == newest && second > 0)
+	else if (again && read_id(n->newest, &newest, &none) &&
+	    second == newest && second > 0)
 		snprintf(to, ZP_SSE_ID_MAX + 1, "%" PRIu64 ":0", second - 1);
 }

@@ -13,7 +13,7 @@
  */
 struct zp_nchan {
 	bool known; /* it told what it retains */
-	bool empty; /* that is nothing; also guessed, from a 404 */
+	bool empty; /* that is nothing; or it answered as if it were */
 	char newest[ZP_SSE_ID_MAX + 1]; /* id of the newest message, or "" */
 };
 
