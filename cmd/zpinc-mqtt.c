@@ -432,9 +432,12 @@ make_client(struct mqtt *m)
 	    mosquitto_username_pw_set(mosq, url->user, url->password) !=
 		MOSQ_ERR_SUCCESS)
 		return false;
+	/* Our own settings, and not libmosquitto's on top of them. */
 	if (m->tls != NULL &&
-	    mosquitto_void_option(mosq, MOSQ_OPT_SSL_CTX,
-		zp_tls_context(m->tls)) != MOSQ_ERR_SUCCESS)
+	    (mosquitto_void_option(mosq, MOSQ_OPT_SSL_CTX,
+		 zp_tls_context(m->tls)) != MOSQ_ERR_SUCCESS ||
+		mosquitto_int_option(mosq, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0) !=
+		    MOSQ_ERR_SUCCESS))
 		return false;
 	return set_properties(m);
 }
@@ -1030,6 +1033,25 @@ poll_broker(void *self, struct pollfd *fds, size_t cap, int *wait_ms)
 	return 1;
 }
 
+/*
+ * Brokers send small packets and by default leave it to Nagle's algorithm to
+ * hold each back until the one before is acknowledged by TCP, which our side
+ * would put off for 40 ms.  The kernel forgets this with what it receives.
+ */
+static void
+acknowledge_at_once(struct mqtt *m)
+{
+#ifdef TCP_QUICKACK
+	int on = 1;
+
+	if (mosquitto_socket(m->mosq) >= 0)
+		(void)setsockopt(mosquitto_socket(m->mosq), IPPROTO_TCP,
+		    TCP_QUICKACK, &on, sizeof(on));
+#else
+	(void)m;
+#endif
+}
+
 /* Reads while something comes and somebody takes it. */
 static int
 read_packets(struct mqtt *m)
@@ -1064,6 +1086,8 @@ service(void *self, const struct pollfd *fds, size_t n)
 	if (rc == MOSQ_ERR_SUCCESS &&
 	    (fds[0].revents & (POLLIN | POLLERR | POLLHUP)))
 		rc = read_packets(m);
+	if (rc == MOSQ_ERR_SUCCESS)
+		acknowledge_at_once(m);
 	if (rc != MOSQ_ERR_SUCCESS || m->refusal[0] != '\0')
 		link_failed(m, rc, errno);
 }

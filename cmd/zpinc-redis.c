@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/zp_echo.h"
 #include "net/zp_queue.h"
 #include "net/zp_resp.h"
+#include "net/zp_scan.h"
 #include "net/zp_tls.h"
 #include "net/zp_transport.h"
 
@@ -25,6 +27,13 @@ enum role { PUBLISHER, READER, LISTENER, ROLES };
 
 /* Transactions that may wait for their answer. */
 #define BATCHES 512
+
+/*
+ * Own records that may be under way to ourselves, at most an eighth of what
+ * is kept: who is behind by more than that misses what the server has cut
+ * off the stream, and it tells nobody.
+ */
+#define ECHOES 128
 
 /* Bytes of commands waiting to be written before no more are made. */
 #define WAITING (512u << 10)
@@ -113,6 +122,7 @@ struct redis {
 	size_t first_batch, n_batches;
 	bool draining; /* answers to come are of no interest */
 	bool careful; /* one transaction at a time */
+	struct zp_echo echo;
 	char prefix[512]; /* of XADD for prefix_topic */
 	size_t prefix_len;
 	char *prefix_topic;
@@ -290,6 +300,7 @@ start(void *self, struct zp_transport *t)
 	enum zp_err err;
 
 	r->t = t;
+	zp_echo_init(&r->echo, r->keep / 8 < ECHOES ? r->keep / 8 + 1 : ECHOES);
 	for (int i = 0; i < ROLES; i++) {
 		struct link *l = &r->links[i];
 		l->redis = r;
@@ -399,6 +410,7 @@ static void
 forget_items(struct redis *r)
 {
 	r->n_taken = r->n_sent = r->n_done = r->unsent_bytes = 0;
+	zp_echo_reset(&r->echo);
 }
 
 static void
@@ -783,6 +795,38 @@ on_its_node(struct redis *r, const struct zp_item *item)
 	return false;
 }
 
+/* Will it come back to us? */
+static bool
+comes_back(const struct redis *r, const struct zp_item *item)
+{
+	const char *topic = args_of(r)->topic;
+
+	return topic != NULL && !item->live &&
+	    strlen(topic) == item->rec.rp_len &&
+	    memcmp(topic, item->rec.rp, item->rec.rp_len) == 0;
+}
+
+/* How many of the items that are not sent make the next batch; 0: none yet. */
+static unsigned
+next_batch(struct redis *r, size_t *bytes)
+{
+	struct zp_item **items = &r->taken[r->n_sent];
+	bool echoes = comes_back(r, items[0]);
+	unsigned n = 0;
+
+	*bytes = 0;
+	while (n < BATCH && r->n_sent + n < r->n_taken &&
+	    same_kind(items[0], items[n]) &&
+	    (n == 0 || *bytes + items[n]->rec.len <= BATCH_BYTES) &&
+	    (!echoes || zp_echo_room(&r->echo))) {
+		if (echoes)
+			zp_echo_sent(
+			    &r->echo, &items[n]->rec, zp_transport_now(r->t));
+		*bytes += items[n++]->rec.len;
+	}
+	return n;
+}
+
 /* Sends what was taken, as far as the link is free. */
 static void
 send_batches(struct redis *r)
@@ -793,20 +837,18 @@ send_batches(struct redis *r)
 	    r->n_batches < (r->careful ? 1 : BATCHES - 1) &&
 	    zp_resp_waiting(&l->io) < WAITING) {
 		struct zp_item **items = &r->taken[r->n_sent];
-		size_t bytes = items[0]->rec.len;
-		unsigned n = 1;
+		const struct zp_record *rec = &items[0]->rec;
+		size_t bytes;
 		if (!on_its_node(r, items[0]))
 			return;
-		while (n < BATCH && r->n_sent + n < r->n_taken &&
-		    same_kind(items[0], items[n]) &&
-		    bytes + items[n]->rec.len <= BATCH_BYTES)
-			bytes += items[n++]->rec.len;
+		unsigned n = next_batch(r, &bytes);
+		if (n == 0)
+			return;
 		put_batch(r, items, n);
 		r->n_sent += n;
 		r->unsent_bytes -= bytes;
 		r->careful |= !items[0]->live &&
-		    find_route(r, items[0]->rec.rp, items[0]->rec.rp_len) ==
-			NULL;
+		    find_route(r, rec->rp, rec->rp_len) == NULL;
 	}
 }
 
@@ -840,6 +882,7 @@ rewind_batches(struct redis *r)
 	for (size_t i = r->n_done; i < r->n_sent; i++)
 		r->unsent_bytes += r->taken[i]->rec.len;
 	r->n_sent = r->n_done;
+	zp_echo_reset(&r->echo);
 	r->draining = r->n_batches > 0;
 	r->careful = true;
 }
@@ -963,6 +1006,20 @@ ask_for_news(struct redis *r)
 	asks(l);
 }
 
+static void
+take_records(struct redis *r, const char *data, size_t len)
+{
+	struct zp_record rec;
+	size_t from = 0;
+
+	while (zp_record_find(data, len, &from, false, &rec)) {
+		zp_echo_came(&r->echo, &rec, zp_transport_now(r->t));
+		zp_transport_receive_record(r->t, &rec);
+		if (zp_scan_torn(&rec, data + len))
+			from = zp_record_retry(data, &rec);
+	}
+}
+
 /* [[topic, [[id, [field, value, ...]], ...]]] */
 static void
 on_entry(
@@ -972,7 +1029,7 @@ on_entry(
 		r->have_id = parse_id(s, len, &r->entry);
 	} else if (at->depth == 5) {
 		if (at->index[5] % 2 == 1)
-			zp_transport_receive(r->t, s, len);
+			take_records(r, s, len);
 		if (at->index[5] + 1 == at->of[5] && r->have_id)
 			r->last = r->entry;
 	}
@@ -1214,6 +1271,19 @@ service(void *self, const struct pollfd *fds, size_t n)
 	}
 }
 
+/* Stops waiting for what we published to come back, if it does not. */
+static void
+look_after_echo(struct redis *r, int *wait_ms)
+{
+	int64_t now = zp_transport_now(r->t), at = zp_echo_due(&r->echo);
+
+	if (at <= now)
+		zp_echo_give_up(&r->echo,
+		    r->links[READER].state == READY && zp_transport_room(r->t));
+	else if (at - now < *wait_ms)
+		*wait_ms = (int)(at - now);
+}
+
 static size_t
 poll_links(void *self, struct pollfd *fds, size_t cap, int *wait_ms)
 {
@@ -1221,6 +1291,7 @@ poll_links(void *self, struct pollfd *fds, size_t cap, int *wait_ms)
 	int64_t now = zp_transport_now(r->t);
 	size_t n = 0;
 
+	look_after_echo(r, wait_ms);
 	send_batches(r);
 	for (int i = 0; i < ROLES; i++) {
 		struct link *l = &r->links[i];

@@ -13,7 +13,7 @@ for t in mosquitto mosquitto_pub mosquitto_sub "$ZP_BUILD/zpinc-mqtt"; do
 done
 dir=$(mktemp -d)
 trap 'stop_server "${MOSQUITTO_PID:-}" KILL; rm -rf "$dir"' EXIT
-start_mosquitto "$dir/server"
+MOSQUITTO_CONF="${CONF:-max_queued_messages 0}" start_mosquitto "$dir/server"
 topic=z$(printf 'A%.0s' {1..63})
 pub="mosquitto_pub -p $MOSQUITTO_PORT -q 1 -t $topic -l"
 sub="mosquitto_sub -p $MOSQUITTO_PORT -q 1 -t $topic"
