@@ -16,3 +16,17 @@ bats_require_minimum_version 1.5.0
 				END { exit bad }'
 	done
 }
+
+@test "every option of a tool that holds keys is in its page" {
+	for tool in zpinc-seal zpinc-open zpinc-handshake zpinc-pipe; do
+		page=$ZP_ROOT/man/$tool.1
+		names=$("$ZP_BUILD/$tool" --help |
+			sed -n 's/^ \{1,6\}\(-., \)\{0,1\} *--\([a-z-]*\).*/\2/p')
+		for name in $names; do
+			grep -Eq "(Fl|,) (Fl )?--?$name( |\$)" "$page" || {
+				echo "$tool --$name"
+				return 1
+			}
+		done
+	done
+}
