@@ -20,6 +20,9 @@
 	"                  [--max-record N] [--no-time] [--file TYPE]\n" \
 	"                  [--confine]"
 #define BLOCK 32768
+/* Bytes of parts that -w seals at once, and the fewest it takes. */
+#define BATCH 262144
+#define MANY 4
 /* A line is shown as one body, and bodies are shown up to this length. */
 #define LINE_MAX_LEN 1048576
 
@@ -332,42 +335,72 @@ fail_whole(const struct seal *s, enum zp_err err)
 	return ZP_ERR_UNDELIVERED;
 }
 
+/* What -w seals at a time, if so much is at hand. */
+static size_t
+batch_size(const struct seal *s)
+{
+	size_t room = s->ops->room(s->speaker), n = BATCH / room;
+
+	return room * (n < MANY ? MANY : n);
+}
+
+/* Reads until a part is there that is not the last, and what else is ready. */
+static enum zp_err
+gather(struct seal *s)
+{
+	size_t room = s->ops->room(s->speaker);
+	size_t most = s->ops->parts ? batch_size(s) : room;
+	enum zp_err err = ZP_OK;
+
+	while (!err && !s->in.eof && zp_in_len(&s->in) <= most &&
+	    (zp_in_len(&s->in) <= room || zp_in_ready(&s->in)))
+		err = read_on(s);
+	return err;
+}
+
+/* Many parts at once, or the next one.  *last: it was the body's. */
+static enum zp_err
+seal_parts(struct seal *s, bool first, bool *last)
+{
+	size_t room = s->ops->room(s->speaker), len = zp_in_len(&s->in);
+	size_t n = len > 0 ? (len - 1) / room : 0;
+	const char *at = zp_in_at(&s->in);
+	enum zp_err err;
+
+	*last = len <= room;
+	if (!first && s->ops->parts != NULL && n >= MANY) {
+		err = s->ops->parts(s->speaker, at, n, &s->out);
+		s->in.start += n * room;
+	} else {
+		n = *last ? len : room;
+		err = s->ops->part(s->speaker, at, n, *last, &s->out);
+		s->in.start += n;
+	}
+	return err ? fail_whole(s, err) : end_batch(s);
+}
+
 /* All of the input as one body, in as many parts as it takes. */
 static enum zp_err
 whole_input(struct seal *s)
 {
 	uint64_t time = 0;
-	bool begun = false;
-	enum zp_err err;
+	bool last = false;
+	enum zp_err err = gather(s);
 
-	for (;;) {
-		size_t room = s->ops->room(s->speaker);
-		while (!s->in.eof && zp_in_len(&s->in) <= room) {
-			err = read_on(s);
-			if (err)
-				return err;
-		}
-		size_t len = zp_in_len(&s->in);
-		if (len == 0 && !begun)
-			return ZP_OK;
-		if (!begun) {
-			err = expect(s, 1);
-			if (!err)
-				err = now(s, &time);
-			if (err)
-				return err;
-			s->ops->begin(s->speaker, time);
-			begun = true;
-		}
-		bool last = len <= room;
-		size_t n = last ? len : room;
-		err = s->ops->part(
-		    s->speaker, zp_in_at(&s->in), n, last, &s->out);
-		if (err)
-			return fail_whole(s, err);
-		s->in.start += n;
-		err = end_batch(s);
+	if (err || zp_in_len(&s->in) == 0)
+		return err;
+	err = expect(s, 1);
+	if (!err)
+		err = now(s, &time);
+	if (err)
+		return err;
+	s->ops->begin(s->speaker, time);
+	for (bool first = true;; first = false) {
+		err = seal_parts(s, first, &last);
 		if (err || last)
+			return err;
+		err = gather(s);
+		if (err)
 			return err;
 	}
 }
@@ -390,13 +423,14 @@ run(struct seal *s)
 	if (!err)
 		err = open_session(s);
 	if (!err)
-		err = zp_load_confine(TOOL, s->confine, 0, &s->state_path, 1);
+		err = zp_load_confine(TOOL, s->confine,
+		    s->whole ? ZP_CONFINE_THREADS : 0, &s->state_path, 1);
 	if (err)
 		return err;
 	size_t room = s->ops->room(s->speaker);
 	size_t block = s->whole && room + 1 > BLOCK ? room + 1 : BLOCK;
 	err = zp_in_init(&s->in, STDIN_FILENO, block,
-	    s->whole ? 2 * block : LINE_MAX_LEN + 1 + BLOCK);
+	    s->whole ? batch_size(s) + 2 * block : LINE_MAX_LEN + 1 + BLOCK);
 	if (!err)
 		err = zp_out_init(&s->out, STDOUT_FILENO, 4 * BLOCK);
 	if (err)

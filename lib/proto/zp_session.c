@@ -73,10 +73,27 @@ zp_session_expect(struct zp_session *s, size_t bodies)
 void
 zp_session_begin(struct zp_session *s, uint64_t seq, uint64_t time)
 {
-	s->p.seq = seq;
-	s->p.time = time;
-	s->p.part = 0;
-	s->parts_over = false;
+	struct zp_session_place place = {.seq = seq, .time = time};
+
+	zp_session_at(s, &place);
+}
+
+struct zp_session_place
+zp_session_place(const struct zp_session *s)
+{
+	uint64_t over = s->parts_over ? 1 : 0;
+
+	return (struct zp_session_place){
+	    .seq = s->p.seq, .time = s->p.time, .part = s->p.part + over};
+}
+
+void
+zp_session_at(struct zp_session *s, const struct zp_session_place *place)
+{
+	s->p.seq = place->seq;
+	s->p.time = place->time;
+	s->p.part = (uint32_t)place->part;
+	s->parts_over = place->part > UINT32_MAX;
 }
 
 /* One record with this body, straight into the output. */

@@ -58,6 +58,19 @@ zp_session_body(struct zp_session *s, uint64_t seq, uint64_t time,
  */
 void
 zp_session_begin(struct zp_session *s, uint64_t seq, uint64_t time);
+/* Where in which body a session stands. */
+struct zp_session_place {
+	uint64_t seq, time;
+	uint64_t part; /* the next one */
+};
+
+struct zp_session_place
+zp_session_place(const struct zp_session *s);
+
+/* Goes on there, whoever sealed the parts before. */
+void
+zp_session_at(struct zp_session *s, const struct zp_session_place *place);
+
 ZP_CHECKED enum zp_err
 zp_session_part(struct zp_session *s, const void *data, size_t len, bool last,
     struct zp_out *out);

@@ -167,6 +167,12 @@ struct zp_suite_ops {
 	void (*begin)(struct zp_speaker *s, uint64_t time);
 	enum zp_err (*part)(struct zp_speaker *s, const void *data, size_t len,
 	    bool last, struct zp_out *out);
+	/*
+	 * n parts of room() bytes at once, neither the first nor the last of
+	 * their body, perhaps with a thread more.  NULL: one by one.
+	 */
+	enum zp_err (*parts)(struct zp_speaker *s, const void *data, size_t n,
+	    struct zp_out *out);
 
 	/*
 	 * Open.  Makes a listener, which the caller frees.  remember(): what

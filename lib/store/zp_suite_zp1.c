@@ -5,6 +5,7 @@
 
 #include "crypt/zp_open.h"
 #include "crypt/zp_pseudo.h"
+#include "proto/zp_crew.h"
 #include "proto/zp_parts.h"
 #include "proto/zp_session.h"
 #include "store/zp_keyfile.h"
@@ -123,6 +124,9 @@ struct zp_speaker {
 	const uint8_t *key;
 	struct zp_sendstate *state; /* NULL: numbers begin at 0 */
 	struct zp_session *session;
+	struct zp_crew *crew; /* once there were many parts */
+	bool alone; /* there is to be none */
+	uint8_t sid[ZP_SID_LEN];
 	uint64_t next; /* of the numbers taken */
 	uint64_t taken; /* without a state */
 };
@@ -149,18 +153,25 @@ make_context(struct zp_speaker *s)
 }
 
 static enum zp_err
-begin_session(struct zp_speaker *s, const uint8_t sid[static ZP_SID_LEN])
+make_session(const struct zp_speaker *s, struct zp_session **session)
 {
 	struct zp_session_params params = {
 	    .kind = s->how.kf->conv ? ZP_KIND_MESSAGE : ZP_KIND_NOTE,
 	    .max_record = s->how.max_record};
 	struct zp_sealer *sealer;
+
+	memcpy(params.sid, s->sid, sizeof(params.sid));
+	enum zp_err err = zp_sealer_new(&sealer, s->key, &s->ctx, s->how.id);
+	return err ? err : zp_session_new(session, sealer, &params);
+}
+
+static enum zp_err
+begin_session(struct zp_speaker *s, const uint8_t sid[static ZP_SID_LEN])
+{
 	struct zp_session *session;
 
-	memcpy(params.sid, sid, sizeof(params.sid));
-	enum zp_err err = zp_sealer_new(&sealer, s->key, &s->ctx, s->how.id);
-	if (!err)
-		err = zp_session_new(&session, sealer, &params);
+	memcpy(s->sid, sid, sizeof(s->sid));
+	enum zp_err err = make_session(s, &session);
 	if (err)
 		return err;
 	zp_session_free(s->session);
@@ -173,6 +184,7 @@ hush(struct zp_speaker *s)
 {
 	if (s == NULL)
 		return;
+	zp_crew_free(s->crew);
 	zp_session_free(s->session);
 	zp_sendstate_free(s->state);
 	free(s);
@@ -244,6 +256,23 @@ part(struct zp_speaker *s, const void *data, size_t len, bool last,
     struct zp_out *out)
 {
 	return zp_session_part(s->session, data, len, last, out);
+}
+
+static enum zp_err
+parts(struct zp_speaker *s, const void *data, size_t n, struct zp_out *out)
+{
+	const uint8_t *at = data;
+	struct zp_session *helper;
+	enum zp_err err = ZP_OK;
+
+	if (s->crew == NULL && !s->alone)
+		s->alone = make_session(s, &helper) != ZP_OK ||
+		    zp_crew_new(&s->crew, helper) != ZP_OK;
+	if (s->crew != NULL && n > 1)
+		return zp_crew_seal(s->crew, s->session, at, n, out);
+	for (size_t len = room(s); n > 0 && !err; n--, at += len)
+		err = zp_session_part(s->session, at, len, false, out);
+	return err;
 }
 
 /* ---- opening ---- */
@@ -567,6 +596,7 @@ const struct zp_suite_ops zp_suite_zp1 = {
     .room = room,
     .begin = begin,
     .part = part,
+    .parts = parts,
     .listen = listen_to,
     .deafen = deafen,
     .remember = remember,

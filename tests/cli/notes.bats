@@ -48,6 +48,41 @@ open() { zpinc-open -k ./k.key "$@"; }
 	seal -w --max-record 65536 <in | open --raw | cmp - in
 }
 
+@test "-w sends many parts at once as well as one by one" {
+	head -c 1000000 /dev/urandom >in
+	for most in 1024 4095 65536 1048576; do
+		seal -w --max-record "$most" <in >file
+		{ head -c 300000 in; sleep 0.05; tail -c +300001 in; } |
+			seal -w --max-record "$most" >pipe
+		for r in file pipe; do
+			open --raw <"$r" | cmp - in
+			[ "$(wc -L <"$r")" -le "$most" ]
+		done
+		[ "$(wc -l <file)" = "$(wc -l <pipe)" ]
+	done
+	# Around the ends of parts and of what is sealed at once.
+	for n in 2774 2775 2776 13874 13875 13876 261849 261850 261851; do
+		head -c "$n" in >some
+		seal -w <some | open --raw | cmp - some
+	done
+}
+
+@test "-w and --raw of 64 MiB take less than 16 MiB of memory" {
+	[ "$ZP_MODE" = release ] || skip "sanitizers take more"
+	cat >peak.py <<-'END'
+		import resource, subprocess, sys
+		subprocess.run(sys.argv[1:], check=True)
+		most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+		sys.exit(f"{sys.argv[1]}: {most} KiB" if most > 16384 else 0)
+	END
+	for most in 4095 1048576; do
+		head -c 64M /dev/zero | /usr/bin/python3 peak.py zpinc-seal \
+			-k ./k.key -w --max-record "$most" >r
+		/usr/bin/python3 peak.py zpinc-open -k ./k.key --raw \
+			<r >/dev/null
+	done
+}
+
 @test "-w of nothing sends nothing" {
 	run bash -c ': | zpinc-seal -k ./k.key -w'
 	[ "$status" = 0 ]
@@ -286,7 +321,7 @@ open() { zpinc-open -k ./k.key "$@"; }
 	kill "$hold"
 	{ cat r; exec sleep 20; } >p 3>&- &
 	hold=$!
-	run timeout 15 zpinc-open -k ./k.key -W 0.3 <p
+	run timeout 15 zpinc-open -k ./k.key -W 1.5 <p
 	kill "$hold"
 	[ "$status" = 0 ]
 	[ "$output" = $'1\n2\n3\n4\n5' ]
