@@ -70,7 +70,8 @@ subscribe() { # NAME ARGUMENT...
 	run --separate-stderr "$HTTP" "http://$RELAY/status/401" "$TOPIC" \
 		< /dev/null
 	[ "$status" -eq 5 ]
-	[ -z "$output" ]
+	[ "$(grep -v '^$' <<< "$output")" = \
+		"#down HTTP 401 Unauthorized: no [2Jentry #live for you" ]
 	[[ "$stderr" == *"HTTP 401 Unauthorized: no "* ]]
 }
 

@@ -118,7 +118,7 @@ makes(const char *text, enum zp_httpurl_use use, const char *want)
 	char *got = NULL;
 
 	if (zp_url_parse(&url, text) != ZP_OK)
-		return false;
+		return want == NULL;
 	enum zp_err err = zp_httpurl_make(&got, url,
 	    strncmp(text, "https", 5) == 0 ? "https" : "http", use, "T", 1, "",
 	    "");
