@@ -6,8 +6,8 @@
 #include "net/zp_echo.h"
 #include "net/zp_headers.h"
 #include "net/zp_httpurl.h"
-#include "net/zp_json.h"
 #include "net/zp_nchan.h"
+#include "net/zp_ntfy.h"
 #include "net/zp_queue.h"
 #include "net/zp_scan.h"
 #include "net/zp_sse.h"
@@ -69,6 +69,7 @@ struct stream {
 	const char *topic;
 	struct zp_sse sse;
 	char last[ZP_SSE_ID_MAX + 1]; /* id of the last event; "" none */
+	struct zp_ntfy_seen seen;
 	struct zp_nchan info; /* what the relay said when we came */
 	bool open; /* events may come */
 	bool hi; /* it begins as Nchan does */
@@ -88,7 +89,7 @@ struct http {
 	const struct zp_transport_args *args;
 	const struct zp_url *url;
 	const char *scheme; /* http or https */
-	bool ntfy;
+	bool ntfy, json; /* json: from ntfy as lines of that */
 
 	/* options, and which of them the command line gave */
 	unsigned given;
@@ -127,7 +128,7 @@ struct http {
 
 /* ---- options ---- */
 
-enum { ID_CACERT = 1, ID_HEADERS, ID_WINDOW, ID_BATCH, ID_QUIET };
+enum { ID_CACERT = 1, ID_HEADERS, ID_WINDOW, ID_BATCH, ID_QUIET, ID_STREAM };
 
 static const struct zp_opt options[] = {
     {ID_CACERT, 'C', "cacert", "FILE", "certificates to trust (the system's)"},
@@ -139,6 +140,7 @@ static const struct zp_opt options[] = {
 	"records go together up to so much; 0: each alone (65536)"},
     {ID_QUIET, 'q', "quiet", "TIME",
 	"history has ended after such a silence, if nobody tells (0.3)"},
+    {ID_STREAM, 's', "stream", "KIND", "from ntfy: sse or json (sse)"},
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(*options))
@@ -160,6 +162,9 @@ set_option(struct http *h, int id, const char *arg)
 	case ID_QUIET:
 		return zp_opt_duration(arg, &h->quiet) == ZP_OK &&
 		    h->quiet <= 3600000;
+	case ID_STREAM:
+		h->json = strcmp(arg, "json") == 0;
+		return h->json || strcmp(arg, "sse") == 0;
 	default:
 		return false;
 	}
@@ -657,21 +662,19 @@ on_event(void *arg, const struct zp_sse_event *event)
 	struct request *r = arg;
 	struct http *h = r->h;
 	struct stream *s = &h->streams[r - h->req];
-	char kind[16], id[ZP_SSE_ID_MAX + 1];
+	char id[ZP_SSE_ID_MAX + 1];
+	bool is_new = true;
 
 	if (h->ntfy) {
 		/* JSON, in which a record stands as it is. */
-		if (!zp_json_string(
-			event->data, event->len, "event", kind, sizeof(kind)) ||
-		    strcmp(kind, "message") != 0)
+		if (!zp_ntfy_message(event->data, event->len, id))
 			return;
-		if (!zp_json_string(
-			event->data, event->len, "id", id, sizeof(id)))
-			id[0] = '\0';
+		is_new = id[0] == '\0' || zp_ntfy_note(&s->seen, id);
 	} else {
 		snprintf(id, sizeof(id), "%s", event->id);
 	}
-	receive(h, event->data, event->len);
+	if (is_new)
+		receive(h, event->data, event->len);
 	if (id[0] != '\0' && is_plain(id))
 		memcpy(s->last, id, strlen(id) + 1);
 }
@@ -740,6 +743,12 @@ add_position(struct http *h, size_t i, char query[static QUERY])
 	return true;
 }
 
+static const char *
+stream_suffix(const struct http *h)
+{
+	return h->ntfy ? h->json ? "/json" : "/sse" : "";
+}
+
 static void
 open_stream(struct http *h, size_t i)
 {
@@ -751,7 +760,9 @@ open_stream(struct http *h, size_t i)
 	s->began = s->heard = zp_transport_now(h->t);
 	zp_sse_restart(&s->sse);
 	if (!prepare(h, r) ||
-	    !append_header(&r->headers, "Accept: text/event-stream") ||
+	    !append_header(&r->headers,
+		h->json ? "Accept: application/x-ndjson"
+			: "Accept: text/event-stream") ||
 	    !append_header(&r->headers, "Cache-Control: no-cache") ||
 	    !add_position(h, i, query) ||
 	    curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, on_stream) !=
@@ -760,10 +771,19 @@ open_stream(struct http *h, size_t i)
 	    curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->headers) !=
 		CURLE_OK ||
 	    !set_url(h, r, i == 0 ? ZP_HTTPURL_SUBSCRIBE : ZP_HTTPURL_LIVE,
-		s->topic, h->ntfy ? "/sse" : "", query))
+		s->topic, stream_suffix(h), query))
 		no_memory(h);
 	else
 		begin(h, r);
+}
+
+static bool
+is_type(const struct request *r, const char *type)
+{
+	size_t n = strlen(type);
+
+	return strncasecmp(r->type, type, n) == 0 &&
+	    strchr("; \t", r->type[n]) != NULL;
 }
 
 /* The head of an answer to a subscription is here. */
@@ -774,8 +794,9 @@ opened(struct http *h, size_t i)
 	struct stream *s = &h->streams[i];
 	bool all = true;
 
+	s->sse.lines = h->ntfy && is_type(r, "application/x-ndjson");
 	s->open = r->status == 200 &&
-	    strncasecmp(r->type, "text/event-stream", 17) == 0;
+	    (s->sse.lines || is_type(r, "text/event-stream"));
 	s->heard = zp_transport_now(h->t);
 	for (size_t k = 0; k < h->n_streams; k++)
 		all = all && h->streams[k].open;
@@ -1230,6 +1251,10 @@ start(void *self, struct zp_transport *t)
 	find_cacert(h);
 	if (h->ntfy && h->batch > NTFY_BODY)
 		h->batch = NTFY_BODY;
+	if (!h->ntfy && h->json) {
+		zp_transport_warn(t, "only ntfy has streams of JSON");
+		return ZP_ERR_USAGE;
+	}
 	h->batch_now = h->batch;
 	zp_echo_init(&h->echo, h->window);
 	add_topics(h, h->args->topic, h->args->live, h->args->cursor);

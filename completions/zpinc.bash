@@ -33,13 +33,14 @@ _zpinc() {
 	--key) mapfile -t COMPREPLY < <(_zpinc_names key -- "$cur"); return ;;
 	--identity) mapfile -t COMPREPLY < <(_zpinc_names id -- "$cur"); return ;;
 	--cacert|--cafile|--cert|--header-file|--output|--passfile|--state|--trust) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	--stream) mapfile -t COMPREPLY < <(compgen -W 'sse json' -- "$cur"); return ;;
 	--suite) mapfile -t COMPREPLY < <(compgen -W 'zp1 mles' -- "$cur"); return ;;
 	--trust-new) mapfile -t COMPREPLY < <(compgen -W 'first-use never' -- "$cur"); return ;;
 	esac
 	case $cmd in
 	'zpinc-file') opts='--cursor --once --timeout --keep --help --version -c -1 -t -n -h -V' ;;
 	'zpinc-handshake') opts='--key --uid --identity --members --min --timeout --output --force --trust --trust-new --sub --pub --confine --verbose --help --version -k -u -i -m -n -t -o -f -v -h -V' ;;
-	'zpinc-http') opts='--cursor --once --timeout --keepalive --cacert --header-file --window --batch --quiet --help --version -c -1 -t -k -C -H -w -b -q -h -V' ;;
+	'zpinc-http') opts='--cursor --once --timeout --keepalive --cacert --header-file --window --batch --quiet --stream --help --version -c -1 -t -k -C -H -w -b -q -s -h -V' ;;
 	'zpinc-key new') opts='--channel --output --random --passfile --work --suite --force --help --version -c -o -f -h -V' ;;
 	'zpinc-key passphrase') opts='--words --help --version -h -V' ;;
 	'zpinc-key topic') opts='--key --live --uid --help --version -k -u -h -V' ;;

@@ -40,6 +40,7 @@ complete -c zpinc-http -l header-file -s H -r -d 'headers for every request, a t
 complete -c zpinc-http -l window -s w -r -d 'messages sent and not seen back; 0: any (4)'
 complete -c zpinc-http -l batch -s b -r -d 'records go together up to so much; 0: each alone (65536)'
 complete -c zpinc-http -l quiet -s q -r -d 'history has ended after such a silence, if nobody tells (0.3)'
+complete -c zpinc-http -l stream -s s -r -f -a 'sse json' -d 'from ntfy: sse or json (sse)'
 complete -c zpinc-http -l help -s h -d 'this text'
 complete -c zpinc-http -l version -s V -d 'the version'
 complete -c zpinc-key -n '__fish_seen_subcommand_from new' -l channel -s c -r -d 'the channel\'s name'

@@ -96,7 +96,8 @@ zp_json_string(
 	size_t n;
 
 	if (!zp_json_member(json, len, name, &v, &n) || n < 2 || *v != '"' ||
-	    n - 2 >= cap || memchr(v, '\\', n) != NULL)
+	    n - 2 >= cap || memchr(v, '\\', n) != NULL ||
+	    memchr(v, '\0', n) != NULL)
 		return false;
 	memcpy(to, v + 1, n - 2);
 	to[n - 2] = '\0';

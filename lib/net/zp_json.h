@@ -16,8 +16,8 @@ zp_json_member(const char *json, size_t len, const char *name,
     const char **value, size_t *n);
 
 /*
- * A string without escapes, copied with a NUL behind.  False: no such member,
- * no such string, or longer than cap - 1.
+ * A string without escapes and NUL, copied with a NUL behind.  False: no such
+ * member, no such string, or longer than cap - 1.
  */
 bool
 zp_json_string(

@@ -33,7 +33,7 @@ zp_sse_restart(struct zp_sse *s)
 {
 	clear(s);
 	s->line_len = 0;
-	s->line_long = s->skip_lf = s->begun = false;
+	s->line_long = s->skip_lf = s->begun = s->lines = false;
 	strcpy(s->id, s->last_id);
 }
 
@@ -143,6 +143,18 @@ take_field(struct zp_sse *s, const char *line, size_t len)
 	return ZP_OK;
 }
 
+/* A line of a stream that is lines and nothing else. */
+static void
+take_plain(struct zp_sse *s, const char *line, size_t len, bool cut,
+    void (*on_event)(void *arg, const struct zp_sse_event *event), void *arg)
+{
+	struct zp_sse_event event = {
+	    .data = line, .len = len, .type = "message", .id = s->last_id};
+
+	if (len > 0 && len <= s->max && !cut)
+		on_event(arg, &event);
+}
+
 static enum zp_err
 take_line(struct zp_sse *s,
     void (*on_event)(void *arg, const struct zp_sse_event *event), void *arg)
@@ -158,6 +170,10 @@ take_line(struct zp_sse *s,
 		len -= 3;
 	}
 	s->begun = true;
+	if (s->lines) {
+		take_plain(s, line, len, cut, on_event, arg);
+		return ZP_OK;
+	}
 	if (cut) {
 		/* Half an id would be another one; comments may be long. */
 		s->too_long |= len >= 5 && memcmp(line, "data:", 5) == 0;

@@ -25,6 +25,7 @@ struct zp_sse {
 	size_t data_len, data_cap, line_len, line_cap;
 	size_t max; /* the most that data and a line may hold */
 	bool has_data, too_long, line_long, skip_lf, begun;
+	bool lines; /* the stream is plain lines, each the data of an event */
 	char type[ZP_SSE_TYPE_MAX + 1];
 	char id[ZP_SSE_ID_MAX + 1]; /* as it stands */
 	char last_id[ZP_SSE_ID_MAX + 1]; /* of the last event given out */
@@ -37,7 +38,11 @@ zp_sse_init(struct zp_sse *s, size_t max);
 void
 zp_sse_free(struct zp_sse *s);
 
-/* A new stream begins; the id stays, half an event does not. */
+/*
+ * A new stream begins; the id stays, half an event does not.  Who knows that
+ * it is no event stream but lines of text sets `lines` before the first feed;
+ * an empty line is nothing then, and one longer than max is dropped.
+ */
 void
 zp_sse_restart(struct zp_sse *s);
 

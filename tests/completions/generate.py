@@ -21,7 +21,8 @@ KIND = {
     "output": FILES, "passfile": FILES, "cafile": FILES, "cert": FILES,
     "cacert": FILES, "header-file": FILES, "password-file": FILES,
 }
-CHOICES = {"trust-new": "first-use never", "suite": "zp1 mles"}
+CHOICES = {"trust-new": "first-use never", "suite": "zp1 mles",
+           "stream": "sse json"}
 
 
 def options(build, words):

@@ -235,6 +235,22 @@ def f_sse():
     yield b"\x10\x10: hi\nid\ndata:x\nid: a\0b\n\nretry: 99999999999\n\n"
 
 
+def f_ntfy():
+    told = ('{"id":"a8wQ2bYp1k","time":1732300001,"event":"open",'
+            '"topic":"zT"}',
+            '{"id":"hq2YwpKdm3x0","time":1732300002,"expires":1732343202,'
+            '"event":"message","topic":"zT","message":"zp1.zT.zP.AAAA"}',
+            '{"tags":["\\"id\\":\\"x\\""],"event":"message",'
+            '"attachment":{"id":"no"},"id":"w9zzgqK41c"}',
+            '{"id":"k3ePdGUDSh","event":"keepalive"}', '{"event":"message"}')
+    for json in told:
+        yield b"\x87" + json.encode() + b"\n"
+        yield b"\x03data: " + json.encode() + b"\n\n"
+    yield b"\xff" + "\n".join(told + told).encode()
+    yield b"\x7f" + "".join(f"event: x\ndata: {t}\r\n\r\n"
+                           for t in told + told).encode()
+
+
 def f_opt():
     for text in ("0", "1.5", "0.0005s", "90m", "1h", "2.25d", "4294967295w",
                  ".5", "1.", "18446744073709551616", "12"):

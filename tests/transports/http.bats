@@ -476,6 +476,70 @@ posts() {
 		"/ntfy/$TOPIC/sse?poll=1&since=Kq9%26poll%3D1%23x" ]
 }
 
+# How many times the stream of $1 has ended.
+ends() {
+	grep -c '^#down the relay ended' "$1.out"
+}
+
+@test "ntfy: an id that it forgot brings all it has, shown once" {
+	relay
+	"$HTTP" "ntfy://$RELAY/ntfy" < <(records 1 5)
+	for kind in sse json; do
+		subscribe $kind -s $kind "ntfy://$RELAY/ntfy" "$TOPIC"
+	done
+	# Its id is the last one that they know, and is not kept.
+	curl -fsS -H 'X-Cache: no' -d 'hang up' "http://$RELAY/ntfy/$TOPIC" \
+		> answer
+	for kind in sse json; do
+		wait_until lives $kind 2
+		[ "$(ends $kind)" -eq 1 ]
+	done
+	"$HTTP" "ntfy://$RELAY/ntfy" < <(records 6 7)
+	for kind in sse json; do
+		wait_until has_all $kind.out 6 7
+		[ "$(numbers $kind.out)" = "$(seq 1 7)" ]
+		end $kind
+	done
+	sent 'select(.method == "GET").path' > asked
+	[ "$(grep -c 'poll=1&since=Kq0000000002x$' asked)" -eq 2 ]
+}
+
+@test "ntfy: between two runs zpinc-open --state shows each line once" {
+	relay
+	unset XDG_CONFIG_HOME
+	"$ZP_BUILD/zpinc-key" new --random -c ops -o k > /dev/null
+	topic=$("$ZP_BUILD/zpinc-key" topic -k ./k)
+	for i in 1 2 3; do
+		echo "line $i" | "$ZP_BUILD/zpinc-seal" -k ./k -u alice |
+			"$HTTP" "ntfy://$RELAY/ntfy"
+		"$HTTP" -1 -c KqExpired "ntfy://$RELAY/ntfy" "$topic" |
+			"$ZP_BUILD/zpinc-open" -k ./k --state seen -F %m >> got
+	done
+	[ "$(cat got)" = $'line 1\nline 2\nline 3' ]
+}
+
+@test "ntfy: as lines of JSON the same comes as in events" {
+	relay
+	"$HTTP" "ntfy://$RELAY/ntfy" < <(records 1 30)
+	subscribe reader "ntfy://$RELAY/ntfy#stream=json" "$TOPIC" "$LIVE"
+	{
+		records 31 60
+		records 1 3 "$LIVE"
+	} | say reader
+	wait_until has_all reader.out 31 60
+	wait_until has_all reader.out 1 3 "$LIVE"
+	[ "$(numbers reader.out)" = "$(seq 1 60)" ]
+	[ "$(numbers reader.out "$LIVE")" = "$(seq 1 3)" ]
+	end reader
+	sent 'select(.method == "GET").path' | sed 's/Kq.*x/ID/' > got
+	printf '%s\n' "/ntfy/$LIVE/json" "/ntfy/$TOPIC/json?poll=1&since=all" \
+		"/ntfy/$TOPIC/json?since=ID" | diff - got
+	run "$HTTP" --stream json "http://$RELAY/plain" "$TOPIC" < /dev/null
+	[ "$status" -eq 2 ]
+	run "$HTTP" --stream raw "ntfy://$RELAY/ntfy" "$TOPIC" < /dev/null
+	[ "$status" -eq 2 ]
+}
+
 @test "ntfy: nothing that would become an attachment is sent" {
 	relay
 	fill=$(printf 'A%.0s' {1..3953})

@@ -7,7 +7,8 @@ does, to fail in chosen ways, and to tell what it was sent.
 It writes its port into PORTFILE and a line of JSON for each request into LOG.
 The first part of the path says what it is:
 
-    /ntfy/TOPIC...        ntfy, after its documentation and what ntfy.sh sends
+    /ntfy/TOPIC...        ntfy, after its documentation; a message that begins
+                          with `hang up` ends the streams
     /plain/TOPIC          events without ids, the history first
     /slow/TOPIC           as a subscriber of Nchan's that is behind sees it: ten
                           messages are kept, and what is older is skipped
@@ -111,16 +112,20 @@ class Relay(BaseHTTPRequestHandler):
         kind = part[0]
         if kind == "status":
             return self.fail(part)
-        if "text/event-stream" not in self.headers.get("Accept", ""):
+        lines = kind == "ntfy" and part[2:] == ["json"]
+        if not lines and "text/event-stream" not in self.headers.get(
+                "Accept", ""):
             return self.answer(200, "a relay for tests")
         self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.send_header("Content-Type", (
+            "application/x-ndjson" if lines else "text/event-stream") +
+            "; charset=utf-8")
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
         try:
             if kind == "ntfy":
-                return self.ntfy_stream(part[1])
+                return self.ntfy_stream(part[1], lines)
             return self.stream("/".join(part), kind)
         except (BrokenPipeError, ConnectionResetError):
             return None
@@ -151,13 +156,15 @@ class Relay(BaseHTTPRequestHandler):
 
     # ---- ntfy
 
-    def ntfy_message(self, topic, event, id, text=None):
+    def ntfy_message(self, lines, topic, event, id, text=None):
         m = {"id": id, "time": 1732300000, "event": event, "topic": topic}
         if text is not None:
             m["expires"] = 1732343200
             m["message"] = text
             m["tags"] = ['"id":"not-this-one"']
         line = json.dumps(m, separators=(",", ":")) + "\n"
+        if lines:
+            return line
         kind = "" if event == "message" else "event: %s\n" % event
         return "%sdata: %s\n" % (kind, line)
 
@@ -172,29 +179,32 @@ class Relay(BaseHTTPRequestHandler):
             "id": id, "event": "message", "topic": topic, "message": text}),
             "application/json")
 
-    def ntfy_stream(self, topic):
+    def ntfy_stream(self, topic, lines):
+        def tell(*what):
+            self.send(self.ntfy_message(lines, topic, *what))
         since, poll = self.query.get("since"), "poll" in self.query
         with change:
             kept = list(topics.get("ntfy/" + topic, []))
         at = kept[-1][0] if kept else 0
         if not poll:
-            self.send(self.ntfy_message(topic, "open", "oPeN00000000"))
+            tell("open", "oPeN00000000")
         if since is not None:
             # What is not in the cache counts as older than all of it.
-            from_n = next((m[0] for m in kept if m[1] == since), 0)
+            from_n = next((m[0] for m in kept if m[1] == since and m[3]), 0)
             for n, id, text, cached in kept:
                 if cached and n > from_n:
-                    self.send(self.ntfy_message(topic, "message", id, text))
+                    tell("message", id, text)
         while not poll:
             with change:
                 kept = topics.get("ntfy/" + topic, [])
                 new = [m for m in kept if m[0] > at]
                 if not new and not change.wait(1):
-                    self.send(self.ntfy_message(topic, "keepalive",
-                                                "kEeP00000000"))
+                    tell("keepalive", "kEeP00000000")
             for n, id, text, _ in new:
                 at = n
-                self.send(self.ntfy_message(topic, "message", id, text))
+                tell("message", id, text)
+                if text.startswith("hang up"):
+                    return
 
 
 class Server(ThreadingHTTPServer):

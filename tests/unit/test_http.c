@@ -9,6 +9,7 @@
 #include "net/zp_httpurl.h"
 #include "net/zp_json.h"
 #include "net/zp_nchan.h"
+#include "net/zp_ntfy.h"
 
 #include "tap.h"
 #include "tempdir.h"
@@ -65,10 +66,143 @@ test_json(void)
 		free(cut);
 	}
 	OK(good, "whatever is cut off, nothing is found and nothing breaks");
+	OK(!zp_json_string("{\"id\":\"a\0b\"}", 12, "id", to, sizeof(to)),
+	    "a string with a NUL is not taken for its beginning");
 	OK(zp_json_string(full, strlen(full), "id", to, 8),
 	    "what fits is taken");
 	OK(!zp_json_string(full, strlen(full), "id", to, 7),
 	    "what does not fit is not");
+}
+
+/* ---- ntfy ---- */
+
+/*
+ * Bodies of the form that ntfy's documentation shows, of all its events, and
+ * a message of ours.
+ */
+#define OPEN_EVENT                                                       \
+	"{\"id\":\"a8wQ2bYp1k\",\"time\":1732300001,\"event\":\"open\"," \
+	"\"topic\":\"zT,zL\"}"
+#define ALIVE_EVENT                                                           \
+	"{\"id\":\"k3ePdGUDSh\",\"time\":1732300046,\"event\":\"keepalive\"," \
+	"\"topic\":\"zT\"}"
+#define OUR_MESSAGE                                                      \
+	"{\"id\":\"hq2YwpKdm3x0\",\"time\":1732300002,"                  \
+	"\"expires\":1732343202,\"event\":\"message\",\"topic\":\"zT\"," \
+	"\"message\":\"zp1.zT.zP.AAAA\\nzp1.zT.zP.BBBB\"}"
+#define OTHERS_MESSAGE                                                      \
+	"{\"id\":\"w9zzgqK41c\",\"time\":1732300003,\"event\":\"message\"," \
+	"\"topic\":\"zT\",\"priority\":5,\"tags\":[\"warning\","            \
+	"\"\\\"id\\\":\\\"x\\\"\"],\"title\":\"event\","                    \
+	"\"attachment\":{\"id\":\"no\",\"event\":\"open\"},"                \
+	"\"message\":\"a \\\"quoted\\\" word\"}"
+
+struct body {
+	const char *json, *id; /* NULL: no message */
+	const char *name;
+};
+
+static const struct body bodies[] = {
+    {OPEN_EVENT, NULL, "that a stream is open is no message"},
+    {ALIVE_EVENT, NULL, "nor is a sign of life"},
+    {OUR_MESSAGE, "hq2YwpKdm3x0", "a message has its id"},
+    {OTHERS_MESSAGE, "w9zzgqK41c", "whatever else it has"},
+    {"{\"id\":\"x\",\"event\":\"poll_request\"}", NULL,
+	"nor is a request to come and look"},
+    {"{\"event\":\"message\",\"id\":\"x\"}", "x", "in any order"},
+    {"{\"event\":\"message\"}", "", "a message need not have an id"},
+    {"{\"event\":\"message\",\"id\":17}", "", "an id is a string"},
+    {"{\"event\":\"message\",\"id\":\"a b\"}", "", "without blanks"},
+    {"{\"event\":\"message\",\"id\":\"a\033b\"}", "", "and controls"},
+    {"{\"event\":\"messages\",\"id\":\"x\"}", NULL, "a name is all of it"},
+    {"{\"event\":\"message\",\"id\":\"x\"", "", "one that is cut is none"},
+    {"\"message\"", NULL, "a text alone is no event"},
+    {"You received a file", NULL, "nor is what is no JSON"},
+};
+
+struct got {
+	char ids[256];
+	size_t events;
+};
+
+static void
+on_ntfy(void *arg, const struct zp_sse_event *e)
+{
+	struct got *got = arg;
+	char id[ZP_SSE_ID_MAX + 1];
+
+	got->events++;
+	if (!zp_ntfy_message(e->data, e->len, id))
+		return;
+	strcat(got->ids, id);
+	strcat(got->ids, e->len > 30 ? " " : "? ");
+}
+
+static struct got
+stream(const char *text, bool lines, size_t step)
+{
+	struct got got = {0};
+	struct zp_sse s;
+	size_t len = strlen(text);
+
+	zp_sse_init(&s, 400);
+	s.lines = lines;
+	for (size_t i = 0; i < len; i += step)
+		if (zp_sse_feed(&s, text + i, len - i < step ? len - i : step,
+			on_ntfy, &got) != ZP_OK)
+			abort();
+	zp_sse_free(&s);
+	return got;
+}
+
+static void
+test_ntfy(void)
+{
+	static const char sse[] =
+	    "event: open\ndata: " OPEN_EVENT "\n\n"
+	    "data: " OUR_MESSAGE "\n\n"
+	    "event: keepalive\ndata: " ALIVE_EVENT "\n\n"
+	    "data: " OTHERS_MESSAGE "\n\ndata: " OUR_MESSAGE;
+	static const char json[] =
+	    OPEN_EVENT "\n" OUR_MESSAGE "\n" ALIVE_EVENT "\r\n\n" OTHERS_MESSAGE
+		       "\n" OUR_MESSAGE;
+	static struct zp_ntfy_seen seen;
+	char id[ZP_SSE_ID_MAX + 1], big[1024];
+	struct got got;
+
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
+		const struct body *b = &bodies[i];
+		bool is = zp_ntfy_message(b->json, strlen(b->json), id);
+		OK(is == (b->id != NULL) && (!is || strcmp(id, b->id) == 0),
+		    b->name);
+	}
+	for (size_t step = 1; step < 1000; step *= 7) {
+		got = stream(sse, false, step);
+		OK(strcmp(got.ids, "hq2YwpKdm3x0 w9zzgqK41c ") == 0 &&
+			got.events == 4,
+		    "a stream of events gives its messages, but half a one");
+		got = stream(json, true, step);
+		OK(strcmp(got.ids, "hq2YwpKdm3x0 w9zzgqK41c ") == 0 &&
+			got.events == 4,
+		    "so do lines of JSON");
+	}
+	memset(big, ' ', sizeof(big));
+	snprintf(big + 500, sizeof(big) - 500, "%s\n%s\n", OUR_MESSAGE,
+	    OTHERS_MESSAGE);
+	got = stream(big, true, sizeof(big));
+	OK(strcmp(got.ids, "w9zzgqK41c ") == 0,
+	    "a line that is too long is dropped, the next one is not");
+	OK(zp_ntfy_note(&seen, "a") && zp_ntfy_note(&seen, "b") &&
+		!zp_ntfy_note(&seen, "a") && !zp_ntfy_note(&seen, "b"),
+	    "an id is new once");
+	for (int i = 0; i < ZP_NTFY_SEEN; i++) {
+		snprintf(id, sizeof(id), "%d", i);
+		if (!zp_ntfy_note(&seen, id))
+			break;
+	}
+	OK(seen.n == ZP_NTFY_SEEN + 2 && !zp_ntfy_note(&seen, "0") &&
+		zp_ntfy_note(&seen, "a"),
+	    "so many are remembered, and no more");
 }
 
 /* ---- URLs ---- */
@@ -339,6 +473,7 @@ main(void)
 {
 	tempdir_enter();
 	test_json();
+	test_ntfy();
 	test_urls();
 	test_echo();
 	test_nchan();
