@@ -38,6 +38,11 @@ struct page {
 	char failed[64];
 };
 
+int
+__real_open(const char *path, int flags, ...);
+int
+__wrap_open(const char *path, int flags, ...);
+
 static struct page *page, nowhere;
 static uint64_t at, from;
 static bool half, trap;
@@ -64,10 +69,7 @@ start(void)
 	trap = number("FAULT_TRAP") != 0;
 	if (path == NULL)
 		return;
-	fd = (int)__extension__({
-		extern int __real_open(const char *, int, ...);
-		__real_open(path, O_RDWR | O_CLOEXEC);
-	});
+	fd = __real_open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		abort();
 	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -163,11 +165,6 @@ mode_of(int flags, va_list ap)
 {
 	return (flags & O_CREAT) != 0 ? (mode_t)va_arg(ap, int) : 0;
 }
-
-int
-__real_open(const char *path, int flags, ...);
-int
-__wrap_open(const char *path, int flags, ...);
 
 int
 __wrap_open(const char *path, int flags, ...)

@@ -4,6 +4,7 @@
 
 # bats runs each test in a process of its own and stops it at an error.
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154,SC2164
+bats_require_minimum_version 1.5.0
 load lib.bash
 load tls.bash
 load ../compose/servers.bash
@@ -60,7 +61,7 @@ has_new_line() {
 	wait_until [ "$(grep -c "^$TOPIC zp1" sub.out)" -ge 700 ]
 	[ "$(sed "s/^$TOPIC //" sub.out | grep '^zp1' | cut -d. -f4 |
 		cut -c 1-8)" = "$(seq -f %08.0f 1 700)" ]
-	! grep -q probe reader.out
+	run ! grep -q probe reader.out
 	end reader
 }
 
@@ -189,7 +190,7 @@ print(n[0])' "$pipe")
 	finish writer
 	wait_until has_all reader.out 1 100
 	[ "$(firsts reader.out)" = "$(seq 1 100)" ]
-	! grep -q 'not kept' reader.err
+	run ! grep -q 'not kept' reader.err
 	end reader
 }
 
@@ -231,7 +232,7 @@ sessions() {
 	cp s before
 	zpinc_mqtt -1 --state s "$URL" "$OTHER" > other.out
 	[ -z "$(numbers other.out)" ]
-	! cmp -s s before
+	run ! cmp -s s before
 	echo "precious" > precious
 	run zpinc_mqtt -1 --state precious "$URL" "$TOPIC"
 	[ "$status" -ne 0 ]
@@ -256,7 +257,7 @@ with_passwords() {
 	follow reader @url "$TOPIC"
 	records 1 3 | ZPINC_URL=$(cat url) zpinc_mqtt
 	wait_until has_all reader.out 1 3
-	! tr '\0' '\n' < "/proc/$reader_pid/cmdline" | grep -q ret
+	run ! grep -aq ret "/proc/$reader_pid/cmdline"
 	end reader
 }
 

@@ -4,6 +4,7 @@
 
 # bats runs each test in a process of its own and stops it at an error.
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154,SC2164
+bats_require_minimum_version 1.5.0
 load lib.bash
 load tls.bash
 load ../compose/servers.bash
@@ -127,8 +128,8 @@ retained() {
 	follow alice - "$TOPIC" "$LIVE"
 	records 4 6 "$LIVE" | say alice
 	wait_until has_all alice.out 4 6 "$LIVE"
-	! tr '\0' '\n' < "/proc/$alice_pid/environ" | grep -q secret
-	! tr '\0' '\n' < "/proc/$alice_pid/cmdline" | grep -q secret
+	run ! grep -aq secret% "/proc/$alice_pid/environ"
+	run ! grep -aq secret% "/proc/$alice_pid/cmdline"
 	end alice
 }
 
