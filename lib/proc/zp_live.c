@@ -329,6 +329,7 @@ deadline(const struct zp_live *l)
 	t = zp_live_least(t, zp_outbox_deadline(l->outbox));
 	t = zp_live_least(t, zp_order_deadline(l->order));
 	t = zp_live_least(t, zp_live_receipts_due(l));
+	t = zp_live_least(t, zp_outbox_ask_due(l->outbox));
 	t = zp_live_least(t, zp_live_mode_due(l));
 	if (l->end != ZP_LIVE_RUNNING)
 		t = zp_live_least(t, l->end_at);
@@ -403,6 +404,8 @@ leave(struct zp_live *l)
 	}
 	zp_order_end(l->order, l->now.ticks);
 	enum zp_err err = zp_live_show(l);
+	/* The last word has all receipts. */
+	zp_live_set_receipts(l);
 	if (!err)
 		err = zp_presence_stop(l->presence, &l->now);
 	return err;

@@ -98,7 +98,7 @@ struct zp_live {
 	char why[ZP_PRESENCE_TEXT]; /* as told last */
 
 	/* receipts */
-	bool unseen; /* something came that no hello of ours says yet */
+	bool unseen; /* a hello of ours is to say what came, and was sent */
 	uint64_t receipt_credit, receipt_at;
 
 	/* the end */
@@ -128,7 +128,9 @@ zp_live_hear(struct zp_live *l, struct zp_live_link *link);
 ZP_CHECKED enum zp_err
 zp_live_show(struct zp_live *l);
 
-/* Tells the machine how far we have everybody, and others soon. */
+/* Tells the machine how far we have everybody; others soon, too. */
+void
+zp_live_set_receipts(struct zp_live *l);
 ZP_CHECKED enum zp_err
 zp_live_receipts(struct zp_live *l);
 

@@ -6,12 +6,8 @@
 #include "crypt/zp_pseudo.h"
 #include "proc/zp_live_impl.h"
 
-/*
- * A message that its sender had sealed before it was done with the handshake
- * may be to the conversation before: only so long after ours began is all
- * that it counts to us.
- */
-#define OURS_AFTER 5000
+/* A receipt that went out so long ago and is not acknowledged was lost. */
+#define RECEIPT_LOST 1000
 /* Receipts: so many at once, one more every so often, so far apart. */
 #define RECEIPTS 4
 #define RECEIPT_EVERY 4000
@@ -131,12 +127,34 @@ take_hello(struct zp_live *l, const struct zp_opened *opened)
 	zp_group_mid(&from, mid);
 	if (!zp_machine_find(m, mid, &peer))
 		return ZP_OK;
-	zp_outbox_heard(l->outbox, l->now.ticks, mid, peer.seen_ours);
+	zp_outbox_heard(
+	    l->outbox, l->now.ticks, mid, peer.seen_ours, peer.acks_sent_at);
 	zp_inbox_announce(l->inbox, from.p, from.sid, peer.notes);
-	bool ours = peer.in_conv && l->current_since != 0 &&
-	    l->now.ticks - l->current_since >= OURS_AFTER;
-	return zp_order_announce(
-	    l->order, l->now.ticks, from.p, from.sid, peer.messages, ours);
+	if (!peer.in_view && !peer.in_conv && !peer.done)
+		return ZP_OK;
+	const struct zp_order_hello said = {.seq = opened->payload.seq,
+	    .messages = peer.messages,
+	    .done = peer.done};
+	/* An old hello that came late: the last one counts. */
+	if (said.seq != peer.seq)
+		return ZP_OK;
+	/* It may be waiting for an answer, and for this one. */
+	enum zp_err err =
+	    zp_order_announce(l->order, l->now.ticks, from.p, from.sid, &said);
+	if (zp_order_waits(l->order, from.p, from.sid) ||
+	    (peer.told_at != 0 && l->now.ticks - peer.told_at >= RECEIPT_LOST))
+		l->unseen = true;
+	return err;
+}
+
+/* Presence is of now: what a history holds of it was said some time ago. */
+static bool
+is_of_before(const struct zp_live *l, const struct zp_live_link *link,
+    const struct zp_record *rec)
+{
+	return (link->r->tells || link->told) && !link->live &&
+	    rec->prefix == ZP_PREFIX_ZP1 && rec->rp_len == ZP_TOPIC_LEN &&
+	    memcmp(rec->rp, zp_key_topic(l->c->key, true), ZP_TOPIC_LEN) == 0;
 }
 
 /* What we said ourselves comes back. */
@@ -178,8 +196,10 @@ take_record(
     struct zp_live *l, struct zp_live_link *link, const struct zp_record *rec)
 {
 	struct zp_presence_got got;
-	enum zp_err err = zp_presence_record(l->presence, &l->now, rec, &got);
 
+	if (is_of_before(l, link, rec))
+		return ZP_OK;
+	enum zp_err err = zp_presence_record(l->presence, &l->now, rec, &got);
 	if (err)
 		return err;
 	switch (got.what) {
@@ -282,8 +302,8 @@ zp_live_hear(struct zp_live *l, struct zp_live_link *link)
 
 /* ---- receipts ------------------------------------------------------------ */
 
-static void
-set_receipts(struct zp_live *l)
+void
+zp_live_set_receipts(struct zp_live *l)
 {
 	struct zp_machine *m = zp_presence_machine(l->presence);
 	struct zp_machine_peer peer;
@@ -315,7 +335,11 @@ zp_live_receipts(struct zp_live *l)
 	const uint64_t most = (uint64_t)RECEIPTS * RECEIPT_EVERY;
 	const uint64_t now = l->now.ticks;
 
-	set_receipts(l);
+	zp_live_set_receipts(l);
+	if (zp_outbox_ask_due(l->outbox) <= now) {
+		zp_outbox_asked(l->outbox, now);
+		l->unseen = true;
+	}
 	if (!l->unseen || now < zp_live_receipts_due(l))
 		return ZP_OK;
 	uint64_t credit = l->receipt_credit + (now - l->receipt_at);

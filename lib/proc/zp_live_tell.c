@@ -205,6 +205,31 @@ offline(struct zp_live *l, const struct zp_presence_event *ev, bool said)
 	end(l);
 }
 
+/* It left: what its last hello says that it has is told first. */
+static void
+settle_left(struct zp_live *l, const uint8_t mid[static ZP_GROUP_MID_LEN])
+{
+	struct zp_machine_peer peer;
+
+	if (zp_machine_find(zp_presence_machine(l->presence), mid, &peer))
+		zp_outbox_heard(l->outbox, l->now.ticks, mid, peer.seen_ours,
+		    peer.acks_sent_at);
+	zp_outbox_left(l->outbox, l->now.ticks, mid);
+}
+
+/* Lines are sealed to this conversation from now on. */
+static enum zp_err
+begin_conversation(struct zp_live *l, const struct zp_machine_conv *conv)
+{
+	l->conversed = true;
+	l->current_since = l->now.ticks;
+	/* What went before is not to it, which a hello says soon. */
+	l->unseen = true;
+	zp_machine_set_messages(zp_presence_machine(l->presence),
+	    zp_outbox_count(l->outbox, ZP_KIND_MESSAGE));
+	return zp_outbox_current(l->outbox, l->now.ticks, conv);
+}
+
 /* What keys and sessions mean for what is sent and shown. */
 static void
 act_on(struct zp_live *l, const struct zp_presence_event *ev)
@@ -212,9 +237,7 @@ act_on(struct zp_live *l, const struct zp_presence_event *ev)
 	enum zp_err err = ZP_OK;
 
 	if (ev->kind == ZP_PRESENCE_CURRENT) {
-		l->conversed = true;
-		l->current_since = l->now.ticks;
-		err = zp_outbox_current(l->outbox, l->now.ticks, ev->conv);
+		err = begin_conversation(l, ev->conv);
 	} else if (ev->kind == ZP_PRESENCE_END) {
 		l->current_since = 0;
 		err = zp_outbox_current(l->outbox, l->now.ticks, NULL);
@@ -223,7 +246,7 @@ act_on(struct zp_live *l, const struct zp_presence_event *ev)
 		err =
 		    zp_outbox_gone(l->outbox, l->now.ticks, ev->conv->keys->id);
 	} else if (ev->kind == ZP_PRESENCE_LEFT) {
-		zp_outbox_left(l->outbox, l->now.ticks, ev->member->mid);
+		settle_left(l, ev->member->mid);
 	} else if (ev->kind == ZP_PRESENCE_SESSION) {
 		memcpy(l->sid, ev->member->who.sid, sizeof(l->sid));
 		err = zp_outbox_session(l->outbox, l->now.ticks, l->sid);

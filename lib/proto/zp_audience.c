@@ -46,7 +46,8 @@ zp_audience_deaf(const struct zp_audience *a, uint64_t seq, uint64_t since)
 {
 	for (size_t i = 0; i < a->n; i++) {
 		const struct zp_outbox_member *m = &a->members[i];
-		if (!m->left && m->seen <= seq && m->heard > since)
+		if (!m->left && m->seen <= seq && m->heard > since &&
+		    m->heard > m->moved)
 			return true;
 	}
 	return false;
@@ -63,15 +64,19 @@ find(struct zp_audience *a, const uint8_t *mid)
 
 bool
 zp_audience_heard(struct zp_audience *a,
-    const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t seen, uint64_t now)
+    const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t seen, uint64_t heard,
+    uint64_t now)
 {
 	struct zp_outbox_member *m = find(a, mid);
 
 	if (m == NULL)
 		return false;
-	if (seen > m->seen)
+	if (seen > m->seen) {
 		m->seen = seen;
-	m->heard = now;
+		m->moved = now;
+	}
+	if (heard > m->heard)
+		m->heard = heard;
 	return true;
 }
 

@@ -29,14 +29,18 @@ zp_audience_drop(struct zp_audience *a);
 bool
 zp_audience_has(const struct zp_audience *a, uint64_t seq, bool *any);
 
-/* Does somebody lack seq who said hello since `since` (not before)? */
+/*
+ * Does somebody lack seq who knew, when it spoke last, of more than was sent
+ * by `since`, and who is not just catching up?
+ */
 bool
 zp_audience_deaf(const struct zp_audience *a, uint64_t seq, uint64_t since);
 
 /* A hello's word, or a leave; false: not a member. */
 bool
 zp_audience_heard(struct zp_audience *a,
-    const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t seen, uint64_t now);
+    const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t seen, uint64_t heard,
+    uint64_t now);
 bool
 zp_audience_left(
     struct zp_audience *a, const uint8_t mid[static ZP_GROUP_MID_LEN]);

@@ -129,8 +129,10 @@ keep(struct zp_machine *m, size_t place, uint64_t seq, const struct zp_hello *h)
 
 	zp_roster_keep(&m->roster, place, seq, h, m->now, &us, &has_us);
 	s->near_until = 0;
-	if (has_us)
+	if (has_us) {
 		s->seen_ours = us.seen;
+		s->ack = us.ack;
+	}
 	/* An ack of what we never sent is a lie and proves nothing. */
 	if (has_us && zp_voice_sent_at(m, us.ack, &when)) {
 		s->near_until = when + m->t.stale;

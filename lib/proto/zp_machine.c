@@ -246,7 +246,8 @@ renew(struct zp_machine *m)
 	m->has_published_id = false;
 	m->seq = 0;
 	m->notes = 0;
-	m->messages = 0;
+	m->messages = m->messages_now = 0;
+	m->to_say_done = false;
 	zp_machine_tell(m, ZP_EVENT_SESSION, ZP_OK, ZP_ROSTER_SELF);
 	zp_phase_update(m);
 	m->send = true;
@@ -398,7 +399,9 @@ zp_machine_set_notes(struct zp_machine *m, uint64_t notes)
 void
 zp_machine_set_messages(struct zp_machine *m, uint64_t messages)
 {
-	m->messages = messages;
+	m->messages_now = messages;
+	if (!m->to_say_done)
+		m->messages = messages;
 }
 
 void
@@ -437,6 +440,17 @@ zp_machine_places(const struct zp_machine *m)
 	return m->roster.cap;
 }
 
+/* Its last hello: is it done with a handshake that gave us a key? */
+static bool
+says_done(const struct zp_machine *m, const struct zp_session *s)
+{
+	for (size_t i = 0; i < m->keys.count; i++)
+		if ((s->flags & ZP_HELLO_DONE) != 0 &&
+		    memcmp(s->view, m->keys.conv[i].view, sizeof(s->view)) == 0)
+			return true;
+	return false;
+}
+
 bool
 zp_machine_peer(
     const struct zp_machine *m, size_t place, struct zp_machine_peer *peer)
@@ -460,6 +474,10 @@ zp_machine_peer(
 	    .seen_ours = s->seen_ours,
 	    .seen_most = s->seen_most,
 	};
+	peer->done = says_done(m, s);
+	if (s->told > 0 && s->ack < s->told_seq &&
+	    !zp_voice_sent_at(m, s->told_seq, &peer->told_at))
+		peer->told_at = 0;
 	if (s->hold > m->now)
 		peer->held_until = s->hold;
 	else if (s->at < s->mute)

@@ -229,7 +229,9 @@ bool
 zp_machine_out(struct zp_machine *m, struct zp_machine_out *out);
 
 /*
- * What hellos carry for the layer of conversations.  None sends by itself;
+ * What hellos carry for the layer of conversations.  The first that says DONE
+ * counts the messages that were sent when the report of the conversation
+ * returned, so that the others see which are to them.  None sends by itself;
  * zp_machine_announce() asks for a hello as if a new session were to be
  * answered, for receipts that others wait for.
  */
@@ -263,12 +265,16 @@ struct zp_machine_peer {
 	bool left; /* said LEAVE */
 	bool in_view; /* of the next conversation, as things stand */
 	bool in_conv; /* of the current one */
+	bool done; /* seals to a conversation whose key we hold, it says */
 	uint64_t held_until; /* ignored until then; 0: not */
 	uint64_t seq; /* of its latest hello */
 	uint64_t at; /* when that came */
 	uint64_t acks_sent_at; /* when we sent the hello that it acks; 0 */
 	uint64_t notes, messages; /* that it says it has sent */
 	uint64_t seen_ours; /* its `seen` of our messages */
+	/* When we first told it what we have of its messages, if it has not
+	   acknowledged that; 0. */
+	uint64_t told_at;
 	/* The highest `seen` that anybody else has of its messages, and who:
 	   NULL if nobody. */
 	uint64_t seen_most;

@@ -98,6 +98,8 @@ struct zp_machine {
 	uint64_t spacing; /* between the last hello and its repetition */
 	uint64_t credit, credit_at; /* tokens, in ms */
 	uint64_t notes, messages;
+	uint64_t messages_now; /* for the hello after the next */
+	bool to_say_done; /* no hello has said yet that we are done */
 	struct zp_hello_entry *entry;
 	size_t entry_cap;
 	uint8_t *body;

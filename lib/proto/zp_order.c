@@ -34,6 +34,9 @@ struct session {
 	struct run runs[ZP_ORDER_RUNS]; /* ascending */
 	size_t n_runs;
 	bool known; /* next is */
+	bool guessed; /* by hellos; a message knows better */
+	uint64_t base, base_seq; /* of its last hello before `known` */
+	bool has_base;
 	uint64_t next; /* to show; all before came or were given up */
 	struct held *held; /* ascending, all from next on */
 	uint64_t announced; /* numbers below are said to have been sent */
@@ -285,6 +288,7 @@ give_up(struct zp_order *o, struct session *s, uint64_t now)
 	memcpy(gap.p, s->p, sizeof(gap.p));
 	memcpy(gap.sid, s->sid, sizeof(gap.sid));
 	s->next = to;
+	s->guessed = false;
 	if (gap.missing > 0 && o->gap != NULL)
 		o->gap(o->arg, &gap);
 	pump(o, s, now);
@@ -334,10 +338,10 @@ take(struct zp_order *o, uint64_t now, const struct zp_order_shown *shown)
 		h->s.data = h->bytes;
 	o->bytes += sizeof(*h) + shown->len;
 	note_key(s, shown->conv, b->first);
-	if (!s->known) {
-		s->known = true;
+	if (!s->known || s->guessed)
 		s->next = b->first;
-	}
+	s->known = true;
+	s->guessed = false;
 	while (!mark(s, b->seq) && s->since != NEVER)
 		give_up(o, s, now);
 	if (b->seq < s->next) {
@@ -395,26 +399,39 @@ zp_order_next(struct zp_order *o, struct zp_order_shown *shown)
 enum zp_err
 zp_order_announce(struct zp_order *o, uint64_t now,
     const uint8_t p[static ZP_PSEUDONYM_LEN],
-    const uint8_t sid[static ZP_SID_LEN], uint64_t count, bool ours)
+    const uint8_t sid[static ZP_SID_LEN], const struct zp_order_hello *h)
 {
-	struct session *s = find(o, p, sid);
+	struct session *s = get(o, p, sid);
 
-	if (s == NULL || !s->known) {
+	if (s == NULL)
+		return ZP_ERR_MEMORY;
+	if (!s->known && !h->done) {
 		/* Of one that never spoke to us, what it said before it could
 		 * is nobody's loss. */
-		if (!ours)
-			return ZP_OK;
-		s = get(o, p, sid);
-		if (s == NULL)
-			return ZP_ERR_MEMORY;
-		s->known = true;
-		s->next = count;
+		s->base = h->messages;
+		s->base_seq = h->seq;
+		s->has_base = true;
+		return ZP_OK;
 	}
-	if (count > s->announced || !s->has_announced)
-		s->announced = count;
+	if (!s->known) {
+		bool lost = s->has_base && h->seq != s->base_seq + 1;
+		s->known = s->guessed = true;
+		s->next = lost ? s->base : h->messages;
+	}
+	if (h->messages > s->announced || !s->has_announced)
+		s->announced = h->messages;
 	s->has_announced = true;
 	pump(o, s, now);
 	return ZP_OK;
+}
+
+bool
+zp_order_waits(struct zp_order *o, const uint8_t p[static ZP_PSEUDONYM_LEN],
+    const uint8_t sid[static ZP_SID_LEN])
+{
+	const struct session *s = find(o, p, sid);
+
+	return s != NULL && s->since != NEVER;
 }
 
 void

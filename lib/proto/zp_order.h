@@ -72,13 +72,26 @@ bool
 zp_order_next(struct zp_order *o, struct zp_order_shown *shown);
 
 /*
- * A hello says that a session has sent so many messages.  ours: it has been
- * in a conversation with us for long enough that all new ones are to us.
+ * What a hello says of its session's messages.  Of a session that we have
+ * nothing of, those are to us which it sent after it was done with the
+ * handshake: the first hello that says so counts what went before, to others.
+ * If that one was lost, the one before it counts.
  */
+struct zp_order_hello {
+	uint64_t seq; /* the hello's own */
+	uint64_t messages; /* sent so far */
+	bool done; /* it seals to a conversation with us */
+};
+
 ZP_CHECKED enum zp_err
 zp_order_announce(struct zp_order *o, uint64_t now,
     const uint8_t p[static ZP_PSEUDONYM_LEN],
-    const uint8_t sid[static ZP_SID_LEN], uint64_t count, bool ours);
+    const uint8_t sid[static ZP_SID_LEN], const struct zp_order_hello *hello);
+
+/* Is something of that session missing that may still come? */
+bool
+zp_order_waits(struct zp_order *o, const uint8_t p[static ZP_PSEUDONYM_LEN],
+    const uint8_t sid[static ZP_SID_LEN]);
 
 /* This conversation's records cannot be opened any more. */
 void

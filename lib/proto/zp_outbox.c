@@ -147,7 +147,8 @@ inherit(const struct zp_outbox *o, struct zp_audience *a)
 	for (const struct zp_audience *b = o->audiences; b != NULL; b = b->next)
 		for (size_t i = 0; i < b->n; i++)
 			zp_audience_heard(a, b->members[i].m.mid,
-			    b->members[i].seen, b->members[i].heard);
+			    b->members[i].seen, b->members[i].heard,
+			    b->members[i].moved);
 }
 
 /* ---- new and free -------------------------------------------------------- */
@@ -190,7 +191,7 @@ zp_outbox_new(struct zp_outbox **outbox, const struct zp_outbox_config *config,
 	o->c = *config;
 	o->window = ZP_OUTBOX_WINDOW_NOTES;
 	o->easy = ZP_OUTBOX_WINDOW_MOST;
-	o->due = UINT64_MAX;
+	o->due = o->ask_due = UINT64_MAX;
 	memcpy(o->sid, sid, sizeof(o->sid));
 	enum zp_err err = zp_out_init(&o->sealed, -1, SEAL_CAP);
 	if (!err)
@@ -249,6 +250,10 @@ settle(struct zp_outbox *o, struct zp_outitem *it, enum zp_outbox_kind kind)
 		return;
 	it->done = true;
 	o->pending[kind_index(it->kind)]--;
+	if (o->pending[1] == 0) {
+		o->ask_due = UINT64_MAX;
+		o->asks = 0;
+	}
 	if (!it->told)
 		tell(o, it, kind);
 	it->told = true;
@@ -611,14 +616,20 @@ zp_outbox_gone(struct zp_outbox *o, uint64_t now,
 
 void
 zp_outbox_heard(struct zp_outbox *o, uint64_t now,
-    const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t seen)
+    const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t seen, uint64_t heard)
 {
+	const size_t before = o->pending[1];
 	bool any = false;
 
 	for (struct zp_audience *a = o->audiences; a != NULL; a = a->next)
-		any |= zp_audience_heard(a, mid, seen, now);
+		any |= zp_audience_heard(a, mid, seen, heard, now);
 	if (any)
 		zp_outbox_judge(o);
+	/* Answers come: the rest is given as much time again. */
+	if (o->pending[1] > 0 && o->pending[1] < before) {
+		o->ask_due = now + ZP_OUTBOX_ASK_MS;
+		o->asks = 0;
+	}
 }
 
 void

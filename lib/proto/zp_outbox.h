@@ -48,10 +48,15 @@ struct zp_outbox;
 /* Nothing came back for so long: the window opens, sending goes on slowly. */
 #define ZP_OUTBOX_STALL_MS 2000
 
-/* Sent again so often and so many times, then with every beat. */
-#define ZP_OUTBOX_AGAIN_MS 10000
+/*
+ * Sent again after so long, and twice the time in which a relay shows what it
+ * is given; then after twice as long, so many times; then with every beat.
+ */
+#define ZP_OUTBOX_AGAIN_MS 2000
 #define ZP_OUTBOX_AGAIN 5
 #define ZP_OUTBOX_BEAT_MS 30000
+/* What is due, but not known to be missing, is looked at again so soon. */
+#define ZP_OUTBOX_LOOK_MS 1000
 
 /* After #live, what the history did not show waits so long for its echo. */
 #define ZP_OUTBOX_LIVE_MS 1500
@@ -68,7 +73,9 @@ enum zp_outbox_kind {
 struct zp_outbox_member {
 	struct zp_member m;
 	uint64_t seen; /* all of ours below it are there */
-	uint64_t heard; /* when its last hello came; 0: never */
+	/* When that hello of ours went out which it had when it spoke last, and
+	   when its `seen` last grew; 0: never. */
+	uint64_t heard, moved;
 	bool left;
 };
 
@@ -129,10 +136,13 @@ ZP_CHECKED enum zp_err
 zp_outbox_gone(struct zp_outbox *o, uint64_t now,
     const uint8_t conv[static ZP_CONV_ID_LEN]);
 
-/* A member said in a hello how far it has us; it left. */
+/*
+ * A member said in a hello how far it has us, having had the hello that we
+ * sent at `heard` (0: none); it left.
+ */
 void
 zp_outbox_heard(struct zp_outbox *o, uint64_t now,
-    const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t seen);
+    const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t seen, uint64_t heard);
 void
 zp_outbox_left(struct zp_outbox *o, uint64_t now,
     const uint8_t mid[static ZP_GROUP_MID_LEN]);
@@ -197,6 +207,17 @@ zp_outbox_deadline(const struct zp_outbox *o);
 /* For hellos: how many bodies of a kind this session has sent. */
 uint64_t
 zp_outbox_count(const struct zp_outbox *o, enum zp_kind kind);
+
+/*
+ * When to ask the members what they have, by a hello that says how much was
+ * sent: not before something that went out was unacknowledged for
+ * ZP_OUTBOX_ASK_MS, and ever more rarely; UINT64_MAX.  And that was done.
+ */
+#define ZP_OUTBOX_ASK_MS 1500
+uint64_t
+zp_outbox_ask_due(const struct zp_outbox *o);
+void
+zp_outbox_asked(struct zp_outbox *o, uint64_t now);
 
 /* Bodies that are not settled: neither delivered nor given up. */
 size_t

@@ -18,6 +18,16 @@ window_is_open(const struct zp_outbox *o, enum zp_kind kind)
 	return o->flying < most;
 }
 
+/* What has gone out so many times goes again after so long. */
+static uint64_t
+again_after(const struct zp_outbox *o, unsigned tries)
+{
+	uint64_t ms = (ZP_OUTBOX_AGAIN_MS + 2 * o->echo) << tries;
+
+	return tries < ZP_OUTBOX_AGAIN ? zp_outbox_least(ms, ZP_OUTBOX_BEAT_MS)
+				       : ZP_OUTBOX_BEAT_MS;
+}
+
 static void
 hand_out(struct zp_outbox *o, uint64_t now, struct zp_outitem *it,
     struct zp_outline *l, uint16_t bit)
@@ -33,10 +43,10 @@ hand_out(struct zp_outbox *o, uint64_t now, struct zp_outitem *it,
 	l->want &= (uint16_t)~bit;
 	l->had |= bit;
 	it->sent = now;
-	it->due = now +
-	    (it->tries < ZP_OUTBOX_AGAIN ? ZP_OUTBOX_AGAIN_MS
-					 : ZP_OUTBOX_BEAT_MS);
+	it->due = now + again_after(o, it->tries);
 	o->due = zp_outbox_least(o->due, it->due);
+	if (it->kind == ZP_KIND_MESSAGE && o->ask_due == UINT64_MAX)
+		o->ask_due = now + ZP_OUTBOX_ASK_MS;
 }
 
 bool
@@ -138,6 +148,8 @@ zp_outbox_shown(struct zp_outbox *o, uint64_t now, size_t relay,
 	l->shown |= (uint16_t)(1u << relay);
 	o->moved = now;
 	if (first && l->flying) {
+		if (!l->again && it->tries == 0)
+			o->echo = (7 * o->echo + (now - it->sent)) / 8;
 		zp_outbox_land(o, l);
 		speed_up(o);
 		if (l->order > o->shown_order)
@@ -184,7 +196,7 @@ look(struct zp_outbox *o, uint64_t now, struct zp_outitem *it)
 	    it->to != NULL && zp_audience_deaf(it->to, it->seq, it->sent);
 	bool again = false;
 
-	it->due = now + ZP_OUTBOX_AGAIN_MS;
+	it->due = now + ZP_OUTBOX_LOOK_MS;
 	for (size_t i = 0; i < it->n; i++) {
 		struct zp_outline *l = &it->line[i];
 		uint16_t relays =
@@ -229,6 +241,21 @@ zp_outbox_tick(struct zp_outbox *o, uint64_t now)
 			o->due = zp_outbox_least(o->due, it->due);
 	}
 	zp_outbox_judge(o);
+}
+
+uint64_t
+zp_outbox_ask_due(const struct zp_outbox *o)
+{
+	return o->pending[1] > 0 ? o->ask_due : UINT64_MAX;
+}
+
+void
+zp_outbox_asked(struct zp_outbox *o, uint64_t now)
+{
+	o->ask_due = now +
+	    zp_outbox_least(ZP_OUTBOX_AGAIN_MS << o->asks, ZP_OUTBOX_BEAT_MS);
+	if (o->asks < ZP_OUTBOX_AGAIN)
+		o->asks++;
 }
 
 uint64_t

@@ -70,6 +70,9 @@ struct zp_outbox {
 	uint64_t moved; /* when something was handed out or shown */
 	uint64_t calm; /* no halving before */
 	uint64_t due; /* the first item's, or earlier */
+	uint64_t echo; /* ms in which relays show what they are given */
+	uint64_t ask_due; /* UINT64_MAX: nothing is waited for */
+	unsigned asks; /* in a row, without any answer */
 };
 
 static inline uint64_t

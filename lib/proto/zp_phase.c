@@ -483,8 +483,10 @@ done(struct zp_machine *m)
 	zp_keyring_confirm(&m->keys, m->id, m->now + m->t.old_key_max);
 	struct zp_machine_event ev = {.kind = ZP_EVENT_CONVERSATION,
 	    .conv = zp_keyring_current(&m->keys)};
+	m->to_say_done = false;
 	if (m->report != NULL)
 		m->report(m->arg, &ev);
+	m->to_say_done = true;
 }
 
 static bool

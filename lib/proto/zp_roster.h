@@ -39,6 +39,8 @@ struct zp_session {
 	uint64_t seen_most; /* what others have seen of its messages */
 	size_t seen_most_by; /* place */
 	uint64_t seen; /* what we have */
+	uint64_t told, told_seq; /* of that, and in which hello first */
+	uint64_t ack; /* the hello of ours that it had last */
 	/* Whom it lists that we have not heard, by member id, ascending. */
 	uint8_t (*strange)[ZP_GROUP_MID_LEN];
 	size_t strangers;

@@ -190,6 +190,9 @@ fill_entries(struct zp_machine *m)
 		memcpy(e->mid, s->m.mid, sizeof(e->mid));
 		e->ack = s->seq;
 		e->seen = s->seen;
+		if (s->told != s->seen)
+			s->told_seq = m->seq;
+		s->told = s->seen;
 		s->listed = m->now_spoken;
 	}
 	return n;
@@ -218,6 +221,10 @@ speak(struct zp_machine *m, uint8_t flags)
 	memcpy(m->body_sid, self->who.sid, sizeof(m->body_sid));
 	m->body_seq = m->seq++;
 	m->body_ready = true;
+	if ((h.flags & ZP_HELLO_DONE) != 0) {
+		m->to_say_done = false;
+		m->messages = m->messages_now;
+	}
 	m->sent_at[m->body_seq % m->sent_cap] = m->now;
 	m->sent_last = m->now;
 	m->sent_any = true;

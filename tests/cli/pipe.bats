@@ -196,6 +196,36 @@ notes_on_relay() {
 	hears bob 'alice left'
 }
 
+@test "what a leaver has shown is not told as undelivered" {
+	member alice --json "$RELAY"
+	member bob "$RELAY"
+	await matches alice.out '"event":"conversation"'
+	talk 2 bob
+	say alice 'one' 'two'
+	sees bob 'alice: two'
+	kill -TERM "$(parent_of bob)"
+	ends bob 0
+	await matches alice.out '"event":"offline"'
+	hush alice
+	ends alice 0
+	run -0 jq -c 'select(.line) | [.event, .line, .to]' alice.out
+	[ "$output" = $'["delivered",1,["bob"]]\n["delivered",2,["bob"]]' ]
+}
+
+@test "hellos of the past bring nobody back" {
+	member alice "$RELAY"
+	member bob "$RELAY"
+	talk 2 alice bob
+	cat relay/*/*.zp > spool
+	die alice
+	die bob
+	member carol --sub "echo '#up'; cat spool; echo '#live'; sleep 600" \
+		--pub 'cat > /dev/null'
+	say carol 'anybody?'
+	hears carol 'nobody else is here: lines are notes'
+	run ! grep -E 'alice|bob' carol.err
+}
+
 @test "an identity is pinned, and another one under its name is refused" {
 	for name in alice bob mallory; do
 		zpinc-key identity -o $name.id 2> /dev/null

@@ -1,7 +1,7 @@
 # Hostile relays, as far as they need patience.
-CHECK_ALL += hostile-loss
+CHECK_ALL += hostile-fork
 
-hostile-loss: check-build
-	$(Q)bats tests/hostile/loss.suite
+hostile-fork: check-build
+	$(Q)bats tests/hostile/fork.suite
 
-.PHONY: hostile-loss
+.PHONY: hostile-fork

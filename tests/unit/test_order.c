@@ -81,13 +81,24 @@ seen(void)
 	return zp_order_seen(o, now, b.p, b.sid);
 }
 
+/* Hello number n says so many; done: with a handshake with us. */
 static void
-announce(uint64_t count, bool ours)
+hello(uint64_t n, uint64_t messages, bool done)
 {
 	struct zp_body b = body(0, 0);
+	struct zp_order_hello h = {
+	    .seq = n, .messages = messages, .done = done};
 
-	if (zp_order_announce(o, now, b.p, b.sid, count, ours) != ZP_OK)
+	if (zp_order_announce(o, now, b.p, b.sid, &h) != ZP_OK)
 		abort();
+}
+
+static void
+announce(uint64_t messages, bool done)
+{
+	static uint64_t n;
+
+	hello(n++, messages, done);
 }
 
 static void
@@ -169,6 +180,40 @@ strangers(void)
 	pass(ZP_ORDER_PATIENCE_MS);
 	OK(gaps == 1 && missing == 1 && seen() == 0,
 	    "a member all of whose messages are lost is told of");
+	zp_order_free(o);
+}
+
+/* Of a session that nothing came of: what was to us? */
+static void
+beginnings(void)
+{
+	struct zp_body b = body(0, 0);
+
+	begin();
+	hello(5, 40, false);
+	hello(6, 47, true);
+	OK(!zp_order_waits(o, b.p, b.sid), "what went to others is not missed");
+	hello(7, 49, true);
+	OK(zp_order_waits(o, b.p, b.sid), "what came to be since then is");
+	pass(ZP_ORDER_PATIENCE_MS);
+	OK(gaps == 1 && missing == 2 && gap_from == 47, "and told");
+	zp_order_free(o);
+
+	begin();
+	hello(5, 40, false);
+	hello(7, 43, true);
+	pass(ZP_ORDER_PATIENCE_MS);
+	OK(gaps == 1 && missing == 3 && gap_from == 40,
+	    "a lost hello hides nothing");
+	zp_order_free(o);
+
+	begin();
+	hello(5, 40, false);
+	hello(7, 43, true);
+	OK(come('1', 42, 42) == ZP_OK && strcmp(out(), "2") == 0,
+	    "a message of it knows better what is to us");
+	pass(ZP_ORDER_PATIENCE_MS);
+	IS(gaps, 0, "and then nothing is missing");
 	zp_order_free(o);
 }
 
@@ -263,6 +308,7 @@ main(void)
 	in_order();
 	patience();
 	strangers();
+	beginnings();
 	keys();
 	restarted();
 	floods();

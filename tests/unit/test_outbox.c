@@ -148,13 +148,20 @@ shown(size_t r, enum zp_kind kind, uint64_t seq)
 	return zp_outbox_shown(o, now, r, sid, kind, seq, 0);
 }
 
+/* It spoke, having had the hello that we sent `ago` ms ago. */
 static void
-heard(char session, uint64_t seen)
+heard_of(char session, uint64_t seen, uint64_t ago)
 {
 	uint8_t mid[ZP_GROUP_MID_LEN];
 
 	memset(mid, session, sizeof(mid));
-	zp_outbox_heard(o, now, mid, seen);
+	zp_outbox_heard(o, now, mid, seen, now - ago);
+}
+
+static void
+heard(char session, uint64_t seen)
+{
+	heard_of(session, seen, 0);
 }
 
 static void
@@ -231,31 +238,88 @@ resending(void)
 	add(ZP_KIND_MESSAGE, "hello");
 	drain(0);
 	memcpy(line, first_line, sizeof(line));
-	pass(9000);
-	IS(drain(0), 0, "nothing is sent again within ten seconds");
-	pass(1000);
+	pass(ZP_OUTBOX_AGAIN_MS - 1);
+	IS(drain(0), 0, "nothing is sent again within two seconds");
+	pass(1);
 	IS(drain(0), 1, "what the relay did not show is sent again");
 	OK(strcmp(line, first_line) == 0, "and it is the same bytes");
 	shown(0, ZP_KIND_MESSAGE, 0);
 	pass(10000);
 	IS(drain(0), 0, "what was shown is not, while nobody misses it");
+	heard_of('b', 0, 11000);
 	pass(1000);
+	IS(drain(0), 0, "nor for who did not know of it when he spoke");
 	heard('b', 0);
-	pass(10000);
+	pass(1000);
 	IS(drain(0), 1, "a hello without it makes it go again");
 	OK(strcmp(line, first_line) == 0, "still the same bytes");
-	size_t times = 0;
-	for (int i = 0; i < 40; i++) {
+	size_t times = 0, early = 0;
+	for (int i = 0; i < 200; i++) {
 		heard('b', 0);
-		pass(5000);
+		pass(1000);
 		times += drain(0);
+		early = i == 60 ? times : early;
 	}
-	OK(times >= 6 && times <= 10,
-	    "five times in ten seconds each, then once a beat");
+	OK(early == 3 && times == 7,
+	    "after 8, 16 and 30 seconds, then once a beat");
 	heard('b', 1);
 	IS(told.delivered, 1, "until the receipt comes");
 	pass(60000);
 	IS(drain(0), 0, "and then no more");
+	end();
+}
+
+/* Others are asked whether they have it by a hello of ours. */
+static void
+asking(void)
+{
+	begin(1);
+	current(conv('1', "bc"));
+	IS(zp_outbox_ask_due(o), UINT64_MAX, "nothing sent, nothing to ask");
+	add(ZP_KIND_MESSAGE, "one");
+	IS(zp_outbox_ask_due(o), UINT64_MAX, "nor before it has gone out");
+	drain(0);
+	const uint64_t sent = now;
+	IS(zp_outbox_ask_due(o), sent + ZP_OUTBOX_ASK_MS,
+	    "a receipt is waited for");
+	now = sent + ZP_OUTBOX_ASK_MS;
+	for (uint64_t wait = 2000; wait < 64000; wait *= 2) {
+		zp_outbox_asked(o, now);
+		IS(zp_outbox_ask_due(o), now + (wait < 30000 ? wait : 30000),
+		    "then asked for ever more rarely");
+		now = zp_outbox_ask_due(o);
+	}
+	add(ZP_KIND_MESSAGE, "two");
+	drain(0);
+	heard('b', 2);
+	heard('c', 1);
+	IS(zp_outbox_ask_due(o), now + ZP_OUTBOX_ASK_MS,
+	    "who answers is asked for the rest as in the beginning");
+	heard('c', 2);
+	IS(zp_outbox_ask_due(o), UINT64_MAX, "until there is no rest");
+	pass(1000);
+	add(ZP_KIND_MESSAGE, "three");
+	drain(0);
+	IS(zp_outbox_ask_due(o), now + ZP_OUTBOX_ASK_MS, "and so anew");
+	end();
+
+	/* Of many that go out at once one is lost. */
+	begin(1);
+	current(conv('1', "b"));
+	for (size_t i = 0; i < 20; i++) {
+		add(ZP_KIND_MESSAGE, "many");
+		drain(0);
+		shown(0, ZP_KIND_MESSAGE, i);
+	}
+	for (uint64_t i = 1; i < 20; i++) {
+		pass(1000);
+		heard('b', i);
+		IS(drain(0), 0, "who catches up is sent nothing again");
+	}
+	pass(1000);
+	heard('b', 19);
+	pass(1000);
+	IS(drain(0), 1, "who does not get on is, what is missing");
 	end();
 }
 
@@ -547,6 +611,7 @@ main(void)
 		return 1;
 	receipts();
 	resending();
+	asking();
 	renaming();
 	returning();
 	pacing();
