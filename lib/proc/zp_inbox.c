@@ -622,6 +622,17 @@ tell_again(struct zp_inbox *in, const struct channel *ch)
 						   : ZP_OK;
 }
 
+/* Our caller knows better than the window that it did not come. */
+static bool
+was_missed(const struct zp_inbox *in, const struct channel *ch)
+{
+	if (in->c.missed == NULL || !ch->elsewhere)
+		return false;
+	const struct zp_opened *op = zp_suite_zp1_opened(ch->listener);
+	return op->payload.kind == ZP_KIND_MESSAGE &&
+	    in->c.missed(in->c.arg, op);
+}
+
 /* An opened record: through all checks to the screen. */
 static enum zp_err
 take(struct zp_inbox *in, struct channel *ch, const struct zp_heard *h)
@@ -637,7 +648,7 @@ take(struct zp_inbox *in, struct channel *ch, const struct zp_heard *h)
 	note_latest(in, h);
 	if (is_old(in, h))
 		return ZP_OK;
-	if (is_replay(in, ch, h->uid))
+	if (!was_missed(in, ch) && is_replay(in, ch, h->uid))
 		return tell_again(in, ch);
 	err = ch->ops->add(ch->listener, in->ticks);
 	if (err == ZP_ERR_FORMAT) {

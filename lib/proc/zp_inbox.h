@@ -42,6 +42,8 @@ struct zp_inbox_config {
 	enum zp_err (*take)(
 	    void *arg, const struct zp_piece *piece, enum zp_trust trust);
 	enum zp_err (*again)(void *arg, const struct zp_opened *opened);
+	/* A message too old to tell from a replay: did it never come? */
+	bool (*missed)(void *arg, const struct zp_opened *opened);
 	/* A gap was told; before: ms since 1970, or 0. */
 	void (*gap)(void *arg, const char *uid, enum zp_kind kind,
 	    uint64_t missing, uint64_t before);

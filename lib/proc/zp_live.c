@@ -87,6 +87,7 @@ open_inbox(struct zp_live *l, char *note, size_t cap)
 	    .verbose = l->c->verbose,
 	    .take = zp_live_take,
 	    .again = zp_live_again,
+	    .missed = zp_live_missed,
 	    .gap = zp_live_note_gap,
 	    .arg = l};
 	enum zp_err err = set_formats(&ic, l->c, note, cap);

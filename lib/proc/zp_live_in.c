@@ -57,6 +57,15 @@ zp_live_again(void *arg, const struct zp_opened *opened)
 	return err;
 }
 
+bool
+zp_live_missed(void *arg, const struct zp_opened *opened)
+{
+	struct zp_live *l = arg;
+
+	return zp_order_missed(
+	    l->order, opened->p, opened->payload.sid, opened->payload.seq);
+}
+
 enum zp_err
 zp_live_show(struct zp_live *l)
 {

@@ -33,6 +33,8 @@ struct session {
 	size_t n_keys;
 	struct run runs[ZP_ORDER_RUNS]; /* ascending */
 	size_t n_runs;
+	struct run gaps[ZP_ORDER_GAPS]; /* told last */
+	size_t n_gaps; /* ever */
 	bool known; /* next is */
 	bool guessed; /* by hellos; a message knows better */
 	uint64_t base, base_seq; /* of its last hello before `known` */
@@ -287,6 +289,7 @@ give_up(struct zp_order *o, struct session *s, uint64_t now)
 
 	memcpy(gap.p, s->p, sizeof(gap.p));
 	memcpy(gap.sid, s->sid, sizeof(gap.sid));
+	s->gaps[s->n_gaps++ % ZP_ORDER_GAPS] = (struct run){s->next, to};
 	s->next = to;
 	s->guessed = false;
 	if (gap.missing > 0 && o->gap != NULL)
@@ -432,6 +435,18 @@ zp_order_waits(struct zp_order *o, const uint8_t p[static ZP_PSEUDONYM_LEN],
 	const struct session *s = find(o, p, sid);
 
 	return s != NULL && s->since != NEVER;
+}
+
+bool
+zp_order_missed(struct zp_order *o, const uint8_t p[static ZP_PSEUDONYM_LEN],
+    const uint8_t sid[static ZP_SID_LEN], uint64_t seq)
+{
+	const struct session *s = find(o, p, sid);
+
+	for (size_t i = 0; s != NULL && i < ZP_ORDER_GAPS && i < s->n_gaps; i++)
+		if (seq >= s->gaps[i].from && seq < s->gaps[i].to)
+			return !has(s, seq);
+	return false;
 }
 
 void

@@ -22,6 +22,7 @@ struct zp_order;
 #define ZP_ORDER_SESSIONS 1024
 #define ZP_ORDER_BYTES (16u << 20) /* held, of all sessions */
 #define ZP_ORDER_RUNS 64 /* of consecutive numbers, of a session */
+#define ZP_ORDER_GAPS 16 /* told, of a session, that are remembered */
 /* Longer than a sender waits before it sends again. */
 #define ZP_ORDER_PATIENCE_MS 15000
 /*
@@ -92,6 +93,11 @@ zp_order_announce(struct zp_order *o, uint64_t now,
 bool
 zp_order_waits(struct zp_order *o, const uint8_t p[static ZP_PSEUDONYM_LEN],
     const uint8_t sid[static ZP_SID_LEN]);
+
+/* Was it told as missing, lately, and did not come since? */
+bool
+zp_order_missed(struct zp_order *o, const uint8_t p[static ZP_PSEUDONYM_LEN],
+    const uint8_t sid[static ZP_SID_LEN], uint64_t seq);
 
 /* This conversation's records cannot be opened any more. */
 void

@@ -30,9 +30,11 @@ took() {
 	hears bob '3 messages of alice are missing here; carol has them'
 	took told
 	treat bob honest
-	says alice 3 after
-	exactly bob alice 3 after
-	authentic '^alice: (eaten|after) [0-9]$'
+	says alice 100 after
+	exactly bob alice 100 after
+	# It is still sent, and shown however much came in between.
+	exactly bob alice 3 eaten
+	authentic '^alice: (eaten|after) [0-9]+$'
 	no_downgrade
 }
 

@@ -143,10 +143,18 @@ patience(void)
 	pass(1);
 	OK(gaps == 1 && missing == 2 && gap_from == 1, "then it is told");
 	OK(strcmp(out(), "3") == 0, "and what was held is shown");
+	struct zp_body b = body(0, 0);
+	OK(!zp_order_missed(o, b.p, b.sid, 0) &&
+		zp_order_missed(o, b.p, b.sid, 1) &&
+		zp_order_missed(o, b.p, b.sid, 2) &&
+		!zp_order_missed(o, b.p, b.sid, 3) &&
+		!zp_order_missed(o, b.p, b.sid, 4),
+	    "what did not come is remembered");
 	IS(seen(), 1, "the receipt still tells the truth");
 	OK(come('1', 1, 0) == ZP_OK && strcmp(out(), "1") == 0,
 	    "what comes after all is shown");
 	IS(seen(), 2, "and acknowledged");
+	OK(!zp_order_missed(o, b.p, b.sid, 1), "and no longer missed");
 	pass(100000);
 	IS(gaps, 1, "a gap is told once");
 
