@@ -42,12 +42,14 @@ TOOLS := $(filter-out $(WITHOUT),$(ALLTOOLS))
 PKG_zpinc-http := libcurl
 PKG_zpinc-mqtt := libmosquitto libssl libcrypto
 PKG_zpinc-redis := hiredis libssl libcrypto
-PKG_zpinc-mles := libwebsockets libcbor libcjson
+PKG_zpinc-mles := libwebsockets libcbor libcjson libssl libcrypto
 
 # Files of lib/net with a library of their own: who needs them.
-USERS_zp_tls := zpinc-redis zpinc-mqtt
+USERS_zp_tls := zpinc-redis zpinc-mqtt zpinc-mles
 USERS_zp_stream := zpinc-redis
 USERS_zp_resp := zpinc-redis
+USERS_zp_mlesframe := zpinc-mles
+USERS_zp_mleslink := zpinc-mles
 
 # Debian's names of what building and testing need.
 BUILD_DEBS := gcc libc6-dev make pkg-config libsodium-dev \

@@ -144,7 +144,7 @@ zp_child_find(const char *argv0, const char *scheme, char path[static PATH_MAX])
 	static const struct {
 		const char *scheme, *program;
 	} also[] = {{"https", "http"}, {"ntfy", "http"}, {"ntfys", "http"},
-	    {"mqtts", "mqtt"}, {"rediss", "redis"}};
+	    {"mqtts", "mqtt"}, {"rediss", "redis"}, {"mles+ws", "mles"}};
 
 	if (!is_scheme(scheme))
 		return ZP_ERR_FORMAT;

@@ -31,9 +31,9 @@ BEGIN {
 	library["curl/curl.h"] = "transport"
 	library["mosquitto.h"] = "transport"
 	library["hiredis/hiredis.h"] = "transport net"
-	library["libwebsockets.h"] = "transport"
-	library["cbor.h"] = "transport"
-	library["cjson/cJSON.h"] = "transport"
+	library["libwebsockets.h"] = "transport net"
+	library["cbor.h"] = "transport net"
+	library["cjson/cJSON.h"] = "transport net"
 }
 
 function has(list, word) {

@@ -13,6 +13,7 @@ frame after that goes to all others of the channel and into the history.
 import argparse
 import asyncio
 import json
+import os
 import ssl
 import sys
 from collections import deque
@@ -142,6 +143,8 @@ async def main():
 
 
 if __name__ == "__main__":
+    # A pipe of the test's that stayed open here would never end.
+    os.closerange(3, 256)
     try:
         asyncio.run(main())
     except KeyboardInterrupt:

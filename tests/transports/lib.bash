@@ -11,15 +11,20 @@ LIVE=zBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB
 OTHER=zCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC
 SENDER=zDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDD
 
+# What records begin with, and how long they are at least; a driver may set
+# both.
+PREFIX=zp1
+FILLER=AAAAAAAAAAAA
+
 # records FROM TO [TOPIC [FILLER]]: syntactically records, and numbered.
 # Transports hold no keys, so nothing needs to be sealed.
 records() {
-	seq -f "zp1.${3:-$TOPIC}.$SENDER.%08.0f${4:-AAAAAAAAAAAA}" "$1" "$2"
+	seq -f "$PREFIX.${3:-$TOPIC}.$SENDER.%08.0f${4:-$FILLER}" "$1" "$2"
 }
 
 # numbers FILE [TOPIC]: which records a transport printed, in order.
 numbers() {
-	sed -n "s/^zp1\.${2:-$TOPIC}\.$SENDER\.\([0-9]\{8\}\).*/\1/p" "$1" |
+	sed -n "s/^$PREFIX\.${2:-$TOPIC}\.$SENDER\.\([0-9]\{8\}\).*/\1/p" "$1" |
 		sed 's/^0*\([0-9]\)/\1/'
 }
 
