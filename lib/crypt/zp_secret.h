@@ -10,8 +10,9 @@
 /*
  * The one allocator for whatever holds keys, scalars, hash states under a
  * key or passphrases: sodium_malloc() memory (guard pages, locked where the
- * system allows, wiped when freed).  Zeroed, so that a half-built struct
- * can be freed.
+ * system allows, wiped when freed); small blocks share one of those, with a
+ * check for overruns when they are freed.  Zeroed, so that a half-built struct
+ * can be freed.  From any thread.
  */
 
 /* Makes libsodium ready; call first.  Harmless to repeat. */
