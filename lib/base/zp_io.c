@@ -6,7 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Wipes before freeing: blocks held plaintext, perhaps a passphrase. */
+/*
+ * Wipes before freeing: blocks held plaintext, perhaps a passphrase.  Of a
+ * large one that a short run hardly used, only what it used: each page more
+ * would have to be brought into being first.
+ */
 static void
 wipe_free(void *p, size_t n)
 {
@@ -32,9 +36,9 @@ zp_in_init(struct zp_in *in, int fd, size_t block, size_t max)
 void
 zp_in_free(struct zp_in *in)
 {
-	wipe_free(in->data, in->cap);
+	wipe_free(in->data, in->used);
 	in->data = NULL;
-	in->start = in->end = in->cap = 0;
+	in->start = in->end = in->cap = in->used = 0;
 }
 
 /* Room for one more block behind what is unread. */
@@ -57,9 +61,10 @@ make_room(struct zp_in *in)
 	if (data == NULL)
 		return ZP_ERR_MEMORY;
 	memcpy(data, in->data, len);
-	wipe_free(in->data, in->cap);
+	wipe_free(in->data, in->used);
 	in->data = data;
 	in->cap = cap;
+	in->used = len;
 	return ZP_OK;
 }
 
@@ -82,6 +87,8 @@ zp_in_fill(struct zp_in *in)
 	if (n == 0)
 		in->eof = true;
 	in->end += (size_t)n;
+	if (in->end > in->used)
+		in->used = in->end;
 	return ZP_OK;
 }
 
@@ -107,9 +114,9 @@ zp_out_init(struct zp_out *out, int fd, size_t cap)
 void
 zp_out_free(struct zp_out *out)
 {
-	wipe_free(out->data, out->cap);
+	wipe_free(out->data, out->used);
 	out->data = NULL;
-	out->len = out->cap = 0;
+	out->len = out->cap = out->used = 0;
 }
 
 /* The sticky error, as errno again. */
@@ -118,6 +125,15 @@ failed(struct zp_out *out)
 {
 	errno = out->error;
 	return ZP_ERR_IO;
+}
+
+/* n bytes more are in use. */
+static void
+extend(struct zp_out *out, size_t n)
+{
+	out->len += n;
+	if (out->len > out->used)
+		out->used = out->len;
 }
 
 /* Room for n more in what is only gathered. */
@@ -136,9 +152,10 @@ grow(struct zp_out *out, size_t n)
 	if (data == NULL)
 		return ZP_ERR_MEMORY;
 	memcpy(data, out->data, out->len);
-	wipe_free(out->data, out->cap);
+	wipe_free(out->data, out->used);
 	out->data = data;
 	out->cap = cap;
+	out->used = out->len;
 	return ZP_OK;
 }
 
@@ -178,7 +195,7 @@ zp_out_put(struct zp_out *out, const void *data, size_t len)
 	}
 	if (len > 0)
 		memcpy(out->data + out->len, data, len);
-	out->len += len;
+	extend(out, len);
 	return ZP_OK;
 }
 
@@ -193,7 +210,7 @@ zp_out_take(struct zp_out *out, size_t n)
 	if (n > out->cap - out->len)
 		return NULL;
 	char *p = out->data + out->len;
-	out->len += n;
+	extend(out, n);
 	return p;
 }
 

@@ -19,6 +19,7 @@ struct zp_in {
 	bool eof;
 	char *data; /* cap bytes, of which start..end are unread */
 	size_t start, end, cap;
+	size_t used; /* nothing was ever written behind these bytes */
 	size_t block; /* what one read() may bring */
 	size_t max; /* the most that may be kept unread */
 };
@@ -62,6 +63,7 @@ struct zp_out {
 	int error; /* errno of the first failure, else 0 */
 	char *data;
 	size_t len, cap;
+	size_t used; /* nothing was ever written behind these bytes */
 };
 
 /*
