@@ -11,11 +11,14 @@
 
 /* Senders whose hash states are kept, by topic and a hash of P. */
 #define SENDERS 64
+/* Room for them is made for so many at a time: as a rule it is one. */
+#define SOME 8
 
 _Static_assert(ZP_COM_LEN == crypto_verify_32_BYTES, "commitment");
 
 struct sender {
 	uint64_t epoch; /* changes with the sender in this place; 0: empty */
+	size_t at; /* the place */
 	int live; /* the topic */
 	char text[ZP_TOPIC_LEN];
 	uint8_t p[ZP_PSEUDONYM_LEN];
@@ -30,7 +33,7 @@ struct key {
 	uint8_t (*members)[ZP_PSEUDONYM_LEN];
 	size_t n;
 	uint64_t epoch[SENDERS]; /* whose state is kept */
-	crypto_generichash_blake2b_state base[SENDERS];
+	crypto_generichash_blake2b_state *base[SENDERS / SOME];
 };
 
 struct zp_opener {
@@ -39,7 +42,7 @@ struct zp_opener {
 	char topic[2][ZP_TOPIC_LEN];
 	struct zp_commit commit;
 	uint64_t epoch;
-	struct sender senders[SENDERS];
+	struct sender *senders[SENDERS / SOME];
 	struct key *keys[ZP_OPENER_KEYS];
 	/* Plaintext passes through these: wiped when freed. */
 	uint8_t *raw, *scratch;
@@ -74,6 +77,8 @@ key_free(struct key *k)
 {
 	if (k == NULL)
 		return;
+	for (size_t i = 0; i < SENDERS / SOME; i++)
+		zp_secret_free(k->base[i]);
 	free(k->members);
 	zp_secret_free(k);
 }
@@ -93,6 +98,8 @@ zp_opener_free(struct zp_opener *o)
 		return;
 	for (unsigned i = 0; i < ZP_OPENER_KEYS; i++)
 		key_free(o->keys[i]);
+	for (size_t i = 0; i < SENDERS / SOME; i++)
+		zp_secret_free(o->senders[i]);
 	wipe_free(o->raw, o->raw_cap);
 	wipe_free(o->scratch, o->scratch_cap);
 	zp_secret_free(o);
@@ -155,42 +162,70 @@ zp_opener_is_ours(const struct zp_opener *o, const struct zp_record *rec)
 	return which_topic(o, rec) >= 0;
 }
 
-/* The sender's place in the table; NULL if P is not canonical. */
-static struct sender *
-find_sender(struct zp_opener *o, int live, const char text[static ZP_TOPIC_LEN])
+/* ZP_ERR_NOT_OURS if P is not canonical, ZP_ERR_MEMORY. */
+static enum zp_err
+find_sender(struct zp_opener *o, int live, const char text[static ZP_TOPIC_LEN],
+    struct sender **sender)
 {
 	uint8_t p[ZP_PSEUDONYM_LEN];
 
 	/* P begins with a hash: any of its bytes spread evenly. */
-	unsigned at = ((unsigned char)text[3] * 31U + (unsigned char)text[4] +
-			  (unsigned)live * (SENDERS / 2)) %
+	size_t at = ((unsigned char)text[3] * 31U + (unsigned char)text[4] +
+			(unsigned)live * (SENDERS / 2)) %
 	    SENDERS;
-	struct sender *s = &o->senders[at];
+	struct sender **some = &o->senders[at / SOME];
+	if (*some == NULL)
+		*some = zp_secret_new(SOME * sizeof(**some));
+	if (*some == NULL)
+		return ZP_ERR_MEMORY;
+	struct sender *s = *sender = &(*some)[at % SOME];
 	if (s->epoch != 0 && s->live == live &&
 	    memcmp(s->text, text, ZP_TOPIC_LEN) == 0)
-		return s;
+		return ZP_OK;
 	if (!zp_record_pseudonym(p, text))
-		return NULL;
+		return ZP_ERR_NOT_OURS;
 	s->epoch = ++o->epoch;
+	s->at = at;
 	s->live = live;
 	memcpy(s->text, text, ZP_TOPIC_LEN);
 	memcpy(s->p, p, sizeof(p));
 	s->known = false;
-	return s;
+	return ZP_OK;
 }
 
-/* Does the commitment fit this key?  Its ek is then in o->commit.out. */
-static bool
+/* The hash state of a sender under a key; NULL without memory. */
+static const crypto_generichash_blake2b_state *
+base_of(const struct zp_opener *o, struct key *key, const struct sender *s)
+{
+	crypto_generichash_blake2b_state **some = &key->base[s->at / SOME];
+
+	if (*some == NULL)
+		*some = zp_secret_new(SOME * sizeof(**some));
+	if (*some == NULL)
+		return NULL;
+	crypto_generichash_blake2b_state *base = &(*some)[s->at % SOME];
+	if (key->epoch[s->at] != s->epoch) {
+		zp_commit_base(base, key->k, o->rp[s->live], s->p);
+		key->epoch[s->at] = s->epoch;
+	}
+	return base;
+}
+
+/*
+ * Does the commitment fit this key?  Its ek is then in o->commit.out.
+ * ZP_ERR_NOT_OURS, ZP_ERR_MEMORY.
+ */
+static enum zp_err
 fits(struct zp_opener *o, struct key *key, const struct sender *s)
 {
-	size_t at = (size_t)(s - o->senders);
+	const crypto_generichash_blake2b_state *base = base_of(o, key, s);
 
-	if (key->epoch[at] != s->epoch) {
-		zp_commit_base(&key->base[at], key->k, o->rp[s->live], s->p);
-		key->epoch[at] = s->epoch;
-	}
-	zp_commit_nonce(&o->commit, &key->base[at], o->raw);
-	return crypto_verify_32(o->commit.out + 32, o->raw + ZP_NONCE_LEN) == 0;
+	if (base == NULL)
+		return ZP_ERR_MEMORY;
+	zp_commit_nonce(&o->commit, base, o->raw);
+	return crypto_verify_32(o->commit.out + 32, o->raw + ZP_NONCE_LEN) == 0
+	    ? ZP_OK
+	    : ZP_ERR_NOT_OURS;
 }
 
 static bool
@@ -288,19 +323,23 @@ zp_opener_open(
 
 	if (live < 0 || len < ZP_ENC_LEAST || rec->len > ZP_RECORD_MAX)
 		return ZP_ERR_NOT_OURS;
-	struct sender *s = find_sender(o, live, rec->p);
-	if (s == NULL)
-		return ZP_ERR_NOT_OURS;
-	enum zp_err err = grow(&o->raw, &o->raw_cap, len);
+	struct sender *s = NULL;
+	enum zp_err err = find_sender(o, live, rec->p, &s);
+	if (!err)
+		err = grow(&o->raw, &o->raw_cap, len);
 	if (err)
 		return err;
 	if (!zp_b64_read(o->raw, rec->enc, rec->enc_len))
 		return ZP_ERR_NOT_OURS;
 	for (unsigned i = 0; i < ZP_OPENER_KEYS; i++) {
-		if (o->keys[i] == NULL || !fits(o, o->keys[i], s))
+		if (o->keys[i] == NULL)
+			continue;
+		err = fits(o, o->keys[i], s);
+		if (err == ZP_ERR_NOT_OURS)
 			continue;
 		struct zp_payload p;
-		err = open_with(o, o->keys[i], s, len, &p);
+		if (!err)
+			err = open_with(o, o->keys[i], s, len, &p);
 		if (err)
 			return err;
 		opened->slot = i;

@@ -1,6 +1,7 @@
 #include "proc/zp_inbox.h"
 
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +48,7 @@ struct complaint {
 
 struct zp_inbox {
 	struct zp_inbox_config c;
-	struct channel channels[CHANNELS];
-	size_t n;
+	size_t n; /* channels */
 	struct expected expected[EXPECTED];
 	size_t n_expected;
 	struct zp_readstate *state;
@@ -59,6 +59,8 @@ struct zp_inbox {
 	uint64_t shown, opened, noise, ours_unopened, replays, skipped, old;
 	uint64_t typing;
 	enum zp_exit status;
+	/* Last, since it is large and those behind n are not touched. */
+	struct channel channels[CHANNELS];
 };
 
 /* The graver of two statuses wins: 5, 4, 3, 1. */
@@ -92,7 +94,7 @@ fail_memory(struct zp_inbox *in, enum zp_err err)
 enum zp_err
 zp_inbox_new(struct zp_inbox **inbox, const struct zp_inbox_config *config)
 {
-	struct zp_inbox *in = calloc(1, sizeof(*in));
+	struct zp_inbox *in = malloc(sizeof(*in));
 	struct zp_fault fault = {0};
 	enum zp_err err;
 
@@ -100,6 +102,7 @@ zp_inbox_new(struct zp_inbox **inbox, const struct zp_inbox_config *config)
 		zp_say(config->tool, "%s", zp_err_text(ZP_ERR_MEMORY));
 		return ZP_ERR_MEMORY;
 	}
+	memset(in, 0, offsetof(struct zp_inbox, channels));
 	in->c = *config;
 	err = zp_known_open(
 	    &in->known, in->c.trust_path, in->c.trust_new, &fault);
@@ -120,6 +123,7 @@ zp_inbox_new(struct zp_inbox **inbox, const struct zp_inbox_config *config)
 			return err;
 		}
 	}
+	in->refreshed = zp_load_ticks();
 	*inbox = in;
 	return ZP_OK;
 }
@@ -249,6 +253,15 @@ number_channel(
 	return err || in->state != NULL ? err : share_replay(in, ch);
 }
 
+static struct channel *
+add_channel(struct zp_inbox *in)
+{
+	struct channel *ch = &in->channels[in->n++];
+
+	memset(ch, 0, sizeof(*ch));
+	return ch;
+}
+
 enum zp_err
 zp_inbox_key(struct zp_inbox *in, const struct zp_keyfile *kf)
 {
@@ -256,7 +269,7 @@ zp_inbox_key(struct zp_inbox *in, const struct zp_keyfile *kf)
 
 	if (in->n == CHANNELS)
 		return ZP_ERR_FULL;
-	struct channel *ch = &in->channels[in->n++];
+	struct channel *ch = add_channel(in);
 	ch->ops = zp_keyfile_ops(kf);
 	enum zp_err err = ch->ops->listen(&ch->listener, &how);
 	if (err || !(ch->ops->can & ZP_SUITE_NUMBERS))
@@ -271,7 +284,7 @@ zp_inbox_channel(struct zp_inbox *in, const struct zp_key *key)
 
 	if (in->n == CHANNELS)
 		return ZP_ERR_FULL;
-	struct channel *ch = &in->channels[in->n++];
+	struct channel *ch = add_channel(in);
 	ch->ops = &zp_suite_zp1;
 	ch->elsewhere = true;
 	ch->amac = zp_key_amac(key);
@@ -311,7 +324,7 @@ zp_inbox_begin(struct zp_inbox *in)
 	}
 	in->ticks = zp_load_ticks();
 	/* A stat a block would cost a fast reader some percent. */
-	if (in->refreshed == 0 || in->ticks - in->refreshed >= 100) {
+	if (in->ticks - in->refreshed >= 100) {
 		in->refreshed = in->ticks;
 		err = zp_known_refresh(in->known, &fault);
 		if (err)

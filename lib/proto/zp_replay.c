@@ -1,6 +1,7 @@
 #include "proto/zp_replay.h"
 
 #include <sodium.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,10 +28,13 @@ struct zp_replay {
 	bool established, dirty;
 	bool gaps; /* some session may have one to report */
 	uint16_t slots[SLOTS]; /* index of a session plus one; 0: none */
-	/* A heap, lowest first, once all places are taken. */
-	size_t ranked;
-	struct rank ranks[ZP_REPLAY_SESSIONS];
 	uint8_t hash_key[crypto_shorthash_KEYBYTES];
+	size_t ranked;
+	/*
+	 * A heap, lowest first, once all places are taken.  Last, since it is
+	 * large, and until then not touched.
+	 */
+	struct rank ranks[ZP_REPLAY_SESSIONS];
 };
 
 _Static_assert(ZP_REPLAY_SESSIONS < UINT16_MAX, "slots are 16 bits");
@@ -38,10 +42,11 @@ _Static_assert(ZP_REPLAY_SESSIONS < UINT16_MAX, "slots are 16 bits");
 enum zp_err
 zp_replay_new(struct zp_replay **r)
 {
-	struct zp_replay *n = calloc(1, sizeof(*n));
+	struct zp_replay *n = malloc(sizeof(*n));
 
 	if (n == NULL)
 		return ZP_ERR_MEMORY;
+	memset(n, 0, offsetof(struct zp_replay, ranks));
 	zp_secret_random(n->hash_key, sizeof(n->hash_key));
 	*r = n;
 	return ZP_OK;

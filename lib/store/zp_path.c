@@ -105,6 +105,11 @@ zp_path_find(
 static enum zp_err
 make_folders(char *path)
 {
+	struct stat st;
+
+	/* As a rule it is there already. */
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return ZP_OK;
 	for (char *p = path + 1;; p++) {
 		if (*p != '/' && *p != '\0')
 			continue;
@@ -117,7 +122,6 @@ make_folders(char *path)
 		if (was == '\0')
 			break;
 	}
-	struct stat st;
 	if (stat(path, &st) != 0)
 		return ZP_ERR_IO;
 	errno = ENOTDIR;
