@@ -100,13 +100,16 @@ enter_ruleset(int set)
 	return r == 0;
 }
 
-/* Grants rights to a path below dir, and to what lies below it. */
+/*
+ * Grants rights to a path below dir, and to what lies below it.  flags: of
+ * open(), whether it may be a link.
+ */
 static void
-allow(int set, int dir, const char *path, uint64_t rights)
+allow(int set, int dir, const char *path, int flags, uint64_t rights)
 {
 	struct landlock_path_beneath_attr rule;
 	struct stat st;
-	int fd = openat(dir, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(dir, path, O_PATH | O_CLOEXEC | flags);
 
 	if (fd < 0)
 		return;
@@ -175,7 +178,7 @@ allow_entries(int set, const char *dir, const struct hidden *h, uint64_t rights)
 		if (n < 0 || (size_t)n >= sizeof(path))
 			continue;
 		if (!holds_hidden(h, path) && !is_hidden(h, path))
-			allow(set, dirfd(d), e->d_name, rights);
+			allow(set, dirfd(d), e->d_name, O_NOFOLLOW, rights);
 	}
 	closedir(d);
 }
@@ -192,7 +195,7 @@ allow_tree(int set, const char *tree, const struct hidden *h, uint64_t rights)
 	if (realpath(tree, real) == NULL || is_hidden(h, real))
 		return;
 	if (!holds_hidden(h, real)) {
-		allow(set, AT_FDCWD, real, rights);
+		allow(set, AT_FDCWD, real, O_NOFOLLOW, rights);
 		return;
 	}
 	for (size_t i = 0; i < h->n; i++) {
@@ -298,7 +301,6 @@ zp_landlock_transport(const struct zp_confine_paths *paths, bool *entered)
 bool
 zp_landlock_keyed(const char *const *dirs)
 {
-	const struct hidden none = {NULL, 0};
 	struct ruleset r;
 	size_t size;
 
@@ -307,7 +309,9 @@ zp_landlock_keyed(const char *const *dirs)
 	int set = make_ruleset(&r, size);
 	if (set < 0)
 		return false;
-	allow_trees(set, dirs, &none, r.fs & ~(FS_EXECUTE | FS_IOCTL_DEV));
+	for (; dirs != NULL && *dirs != NULL; dirs++)
+		allow(set, AT_FDCWD, *dirs, 0,
+		    r.fs & ~(FS_EXECUTE | FS_IOCTL_DEV));
 	return enter_ruleset(set);
 }
 

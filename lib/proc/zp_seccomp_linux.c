@@ -307,14 +307,46 @@ emit_acts(struct code *c)
 	}
 }
 
-/* Neighbouring numbers with one act. */
+/* Neighbouring numbers with one act, but for some single ones among them. */
+#define SINGLES 4
 struct range {
 	uint32_t first;
-	enum act act;
+	uint8_t act, n;
+	struct {
+		uint8_t act;
+		uint16_t nr;
+	} single[SINGLES];
 };
 
+/* A rule has two borders at most, and the end has one. */
+#define RANGES (2 * sizeof(rules) / sizeof(*rules) + 2)
+
+/*
+ * A number whose neighbours agree with one another is told apart by one test,
+ * where two borders would take two.
+ */
 static size_t
-make_ranges(struct range ranges[static NR_MAX + 1], unsigned flags)
+fold_singles(struct range *ranges, size_t n)
+{
+	size_t kept = 1;
+
+	for (size_t i = 1; i < n; i++) {
+		struct range *r = &ranges[kept - 1];
+		if (i + 1 < n && r->n < SINGLES &&
+		    ranges[i + 1].first == ranges[i].first + 1 &&
+		    ranges[i + 1].act == r->act) {
+			r->single[r->n].nr = (uint16_t)ranges[i].first;
+			r->single[r->n++].act = ranges[i].act;
+			i++;
+		} else {
+			ranges[kept++] = ranges[i];
+		}
+	}
+	return kept;
+}
+
+static size_t
+make_ranges(struct range ranges[static RANGES], unsigned flags)
 {
 	uint8_t acts[NR_MAX] = {0};
 	size_t n = 0;
@@ -326,15 +358,29 @@ make_ranges(struct range ranges[static NR_MAX + 1], unsigned flags)
 	for (uint32_t nr = 0; nr < NR_MAX; nr++) {
 		if (n > 0 && ranges[n - 1].act == acts[nr])
 			continue;
-		ranges[n].first = nr;
-		ranges[n++].act = acts[nr];
+		ranges[n] = (struct range){.first = nr, .act = acts[nr]};
+		n++;
 	}
 #ifdef __x86_64__
 	/* The x32 ABI: the same calls under other numbers. */
-	ranges[n].first = 0x40000000;
-	ranges[n++].act = KILL;
+	ranges[n] = (struct range){.first = 0x40000000, .act = KILL};
+	n++;
 #endif
-	return n;
+	return fold_singles(ranges, n);
+}
+
+/* What is done with the numbers of one range; from, branch: the jump to it. */
+static void
+emit_range(struct code *c, const struct range *r, size_t from, int branch)
+{
+	if (r->n == 0) {
+		c->to[from][branch] = r->act;
+		return;
+	}
+	land(c, from, branch);
+	for (size_t i = 0; i < r->n; i++)
+		emit(c, BPF_JMP | BPF_JEQ | BPF_K, r->single[i].nr,
+		    r->single[i].act, i + 1 < r->n ? AHEAD : r->act);
 }
 
 /*
@@ -357,7 +403,7 @@ emit_tree(struct code *c, const struct range *ranges, size_t n)
 		int branch = todo[depth].branch;
 
 		if (lo == hi) {
-			c->to[from][branch] = (uint8_t)ranges[lo].act;
+			emit_range(c, &ranges[lo], from, branch);
 			continue;
 		}
 		if (from > 0)
@@ -380,7 +426,7 @@ emit_tree(struct code *c, const struct range *ranges, size_t n)
 static void
 make_filter(struct code *c, unsigned flags)
 {
-	struct range ranges[NR_MAX + 1];
+	struct range ranges[RANGES];
 	size_t n = make_ranges(ranges, flags);
 
 	c->n = 0;
