@@ -36,6 +36,18 @@ WRAP(sodium_memcmp)(const void *a, const void *b, size_t len)
 	return r;
 }
 
+int REAL(crypto_verify_32)(const unsigned char *x, const unsigned char *y);
+int WRAP(crypto_verify_32)(const unsigned char *x, const unsigned char *y);
+
+int
+WRAP(crypto_verify_32)(const unsigned char *x, const unsigned char *y)
+{
+	int r = REAL(crypto_verify_32)(x, y);
+
+	ct_public(&r, sizeof(r));
+	return r;
+}
+
 /* Neutral elements end a run, and everybody sees that it ended. */
 int REAL(sodium_is_zero)(const unsigned char *n, size_t len);
 int WRAP(sodium_is_zero)(const unsigned char *n, size_t len);
