@@ -41,7 +41,7 @@
 #define REPLAY_MOST 15000
 
 /* Who joins is known from the first record: wait for it so long (ms). */
-#define WHO_WITHIN 500
+#define WHO_WITHIN 2000
 
 /* A link that ends so soon after joining was refused (ms). */
 #define REFUSED_WITHIN 3000
@@ -75,7 +75,8 @@ struct mles {
 	struct zp_mleslinks *links;
 	struct room room[ROOMS];
 	char who[ZP_ML_NAME_MAX + 1]; /* joins; "" while not known */
-	bool who_given, wanting, up, live_told, garbage_told;
+	bool who_given, wanting, live_told, garbage_told;
+	bool let_in; /* it has worked before */
 	int64_t wanting_since;
 	bool has_last;
 	uint64_t last; /* hash of the last record printed of TOPIC */
@@ -193,6 +194,10 @@ start(void *self, struct zp_transport *t)
 		    args->keepalive, &events, m);
 	if (err == ZP_ERR_MEMORY)
 		zp_transport_warn(t, "%s", zp_err_text(err));
+	if (err == ZP_ERR_FORMAT) {
+		zp_transport_warn(t, "the URL's host is none");
+		err = ZP_ERR_USAGE;
+	}
 	return err;
 }
 
@@ -313,8 +318,12 @@ know_who(struct mles *m)
 	if (!zp_transport_in_ended(m->t) && !args_of(m)->once &&
 	    waited < WHO_WITHIN)
 		return false;
-	if (any_name(m))
+	if (any_name(m)) {
+		zp_transport_warn(m->t,
+		    "joins under a random name, which hinders the others' "
+		    "handshakes; --uid gives one");
 		return true;
+	}
 	zp_transport_fail(m->t, ZP_ERR_IO, "no random numbers");
 	return false;
 }
@@ -371,7 +380,7 @@ connect_server(void *self)
 {
 	struct mles *m = self;
 
-	m->up = m->live_told = false;
+	m->live_told = false;
 	m->wanting = true;
 	m->wanting_since = zp_transport_now(m->t);
 	begin(m);
@@ -429,7 +438,7 @@ on_up(void *arg, struct zp_mleslink *link)
 		    m->t, ZP_ERR_MEMORY, "%s", zp_err_text(ZP_ERR_MEMORY));
 		return;
 	}
-	r->joined = true;
+	r->joined = m->let_in = true;
 	r->joined_at = now;
 	r->quiet = clamp(
 	    zp_mleslink_took(link) * QUIET_TIMES, QUIET_LEAST, QUIET_MOST);
@@ -581,18 +590,35 @@ on_writable(void *arg, struct zp_mleslink *link)
 	feed(zp_mleslink_user(link));
 }
 
+/* Is this name as zp_mlesframe_read() would write it? */
+static bool
+is_canonical(const char *name, size_t len)
+{
+	char same[ZP_ML_NAME_MAX + 1];
+
+	return zp_mlesframe_name(same, name, len) && strlen(same) == len &&
+	    memcmp(same, name, len) == 0;
+}
+
+static bool
+can_be_sent(const struct zp_record *rec)
+{
+	uint8_t last[3];
+	size_t whole = rec->enc_len / 4 * 4;
+
+	return rec->prefix == ZP_PREFIX_ML1 &&
+	    is_canonical(rec->rp, rec->rp_len) &&
+	    is_canonical(rec->p, rec->p_len) &&
+	    zp_b64_read(last, rec->enc + whole, rec->enc_len - whole);
+}
+
 static bool
 publish(void *self, struct zp_item *item)
 {
 	struct mles *m = self;
 	const struct zp_record *rec = &item->rec;
-	char rp[ZP_ML_NAME_MAX + 1], p[ZP_ML_NAME_MAX + 1];
 
-	if (rec->prefix != ZP_PREFIX_ML1 ||
-	    !zp_mlesframe_name(rp, rec->rp, rec->rp_len) ||
-	    memcmp(rp, rec->rp, rec->rp_len) != 0 ||
-	    !zp_mlesframe_name(p, rec->p, rec->p_len) ||
-	    memcmp(p, rec->p, rec->p_len) != 0 || rec->enc_len % 4 == 1) {
+	if (!can_be_sent(rec)) {
 		zp_transport_refused(m->t, item, "not a record of suite mles");
 		return true;
 	}
@@ -677,23 +703,17 @@ settle(struct room *r, int64_t now, int *wait_ms)
 
 /* ---- a link goes down ---- */
 
-static const char *
-reason_of(const struct room *r, const char *why, char to[static 512])
+/* What the user must mend, unless it has worked before. */
+static void
+refused(struct mles *m)
 {
-	char tls[ZP_TLS_WHY];
-	struct mles *m = r->m;
+	char why[ZP_TLS_WHY];
 
-	if (m->tls != NULL && !r->joined && zp_tls_refused(m->tls)) {
-		zp_tls_why(m->tls, tls);
-		snprintf(to, 512, "%s", tls);
-	} else if (r->joined && !r->heard &&
-	    zp_transport_now(m->t) - r->joined_at < REFUSED_WITHIN) {
-		snprintf(to, 512,
-		    "%s right after joining: is this user there already?", why);
-	} else {
-		snprintf(to, 512, "%s", why);
-	}
-	return to;
+	zp_tls_why(m->tls, why);
+	if (m->let_in)
+		zp_transport_down(m->t, "%s", why);
+	else
+		zp_transport_fail(m->t, ZP_ERR_RELAY, "%s", why);
 }
 
 static void
@@ -701,14 +721,20 @@ on_down(void *arg, struct zp_mleslink *link, const char *why, bool read)
 {
 	struct mles *m = arg;
 	struct room *r = zp_mleslink_user(link);
-	char reason[512];
+	int64_t stood = zp_transport_now(m->t) - r->joined_at;
 
 	if (r->leaving && read) {
 		acknowledge(r, underway(r));
 		leave(r);
 		return;
 	}
-	zp_transport_down(m->t, "%s", reason_of(r, why, reason));
+	if (m->tls != NULL && !r->joined && zp_tls_refused(m->tls))
+		refused(m);
+	else if (r->joined && !r->heard && stood < REFUSED_WITHIN)
+		zp_transport_down(m->t,
+		    "%s right after joining: is this user there already?", why);
+	else
+		zp_transport_down(m->t, "%s", why);
 	/* The link is gone: disconnect() must not look for it. */
 	r->link = NULL;
 }
@@ -800,6 +826,7 @@ static const struct zp_transport_ops ops = {
     .options = options,
     .n_options = sizeof(options) / sizeof(*options),
     .keepalive = true,
+    .query = true,
     .option = take_option,
     .start = start,
     .connect = connect_server,

@@ -16,6 +16,7 @@
 #define RX_BLOCK 65536
 #define PORT_TLS 443
 #define PORT_PLAIN 80
+#define HOST_MAX 320
 
 /* Messages written at a time, so that reading has its turn. */
 #define BURST 64
@@ -64,7 +65,8 @@ struct zp_mleslinks {
 	struct lws_context_creation_info info;
 	struct lws_protocols protocols[2];
 	const struct zp_url *url;
-	char *path, *host;
+	char host[HOST_MAX]; /* as a request has it, with its port */
+	int port;
 	bool tls;
 	size_t max;
 	unsigned keepalive;
@@ -259,6 +261,28 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 
 /* ---- making ---- */
 
+/* Where to, as HTTP has it (RFC 9110, 7.2); false if it is no host. */
+static bool
+take_host(struct zp_mleslinks *all, const struct zp_url *url)
+{
+	bool v6 = strchr(url->host, ':') != NULL;
+	int usual = all->tls ? PORT_TLS : PORT_PLAIN;
+	int n;
+
+	/* Percent-decoded, it may hold anything. */
+	for (const char *c = url->host; *c != '\0'; c++)
+		if (*c <= ' ' || *c == 0x7f)
+			return false;
+	all->port = url->port != 0 ? url->port : usual;
+	if (all->port == usual)
+		n = snprintf(
+		    all->host, HOST_MAX, v6 ? "[%s]" : "%s", url->host);
+	else
+		n = snprintf(all->host, HOST_MAX, v6 ? "[%s]:%d" : "%s:%d",
+		    url->host, all->port);
+	return n > 0 && n < HOST_MAX;
+}
+
 enum zp_err
 zp_mleslinks_new(struct zp_mleslinks **links, const struct zp_url *url,
     struct zp_tls *tls, size_t max, unsigned keepalive,
@@ -275,6 +299,10 @@ zp_mleslinks_new(struct zp_mleslinks **links, const struct zp_url *url,
 	all->keepalive = keepalive;
 	all->events = *events;
 	all->arg = arg;
+	if (!take_host(all, url)) {
+		free(all);
+		return ZP_ERR_FORMAT;
+	}
 	all->protocols[0] = (struct lws_protocols){
 	    .name = PROTOCOL, .callback = on_event, .rx_buffer_size = RX_BLOCK};
 	all->info =
@@ -327,7 +355,6 @@ struct zp_mleslink *
 zp_mleslink_open(struct zp_mleslinks *all, void *user, int64_t now)
 {
 	struct zp_mleslink *l = free_link(all);
-	int port = all->url->port;
 
 	if (l == NULL)
 		return NULL;
@@ -336,18 +363,19 @@ zp_mleslink_open(struct zp_mleslinks *all, void *user, int64_t now)
 	l->user = user;
 	l->state = OPENING;
 	l->opened_at = now;
-	if (port == 0)
-		port = all->tls ? PORT_TLS : PORT_PLAIN;
-	/* The certificate's name is seen to by zp_tls_expect(). */
+	/*
+	 * The certificate's name is seen to by zp_tls_expect().  A server
+	 * does not send us elsewhere.
+	 */
 	struct lws_client_connect_info c = {.context = all->context,
 	    .address = all->url->host,
-	    .port = port,
-	    .ssl_connection = all->tls
-		? LCCSCF_USE_SSL | LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK
-		: 0,
+	    .port = all->port,
+	    .ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT |
+		(all->tls ? LCCSCF_USE_SSL |
+			    LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK
+			  : 0),
 	    .path = *all->url->path != '\0' ? all->url->path : "/",
-	    .host = all->url->host,
-	    .origin = all->url->host,
+	    .host = all->host,
 	    .protocol = PROTOCOL,
 	    .local_protocol_name = PROTOCOL,
 	    .alpn = "http/1.1",

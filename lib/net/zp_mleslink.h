@@ -21,7 +21,7 @@
 struct zp_mleslinks;
 struct zp_mleslink;
 
-/* A copy of what is sent is made; it has room for this in front. */
+/* The longest reason, with its NUL. */
 #define ZP_MLESLINK_WHY 256
 
 /* What the owner is told; none of these may free or drop a link. */
@@ -42,7 +42,7 @@ struct zp_mleslink_events {
 
 /*
  * tls: NULL for unencrypted links.  url is borrowed.  max: bytes of the
- * longest message.  ZP_ERR_MEMORY, ZP_ERR_IO.
+ * longest message.  ZP_ERR_FORMAT (a host that is none), ZP_ERR_MEMORY.
  */
 ZP_CHECKED enum zp_err
 zp_mleslinks_new(struct zp_mleslinks **links, const struct zp_url *url,

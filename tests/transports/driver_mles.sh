@@ -10,6 +10,15 @@ PREFIX=ml1
 # Messages shorter than any of MlesTalk's only tell who joins.
 FILLER=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 
+# Everybody says at once who joins, each under a name of its own.
+eval "plain_$(declare -f begin)"
+begin() {
+	plain_begin "$@"
+	joins=$((${joins:-0} + 1))
+	printf 'ml1.%s.%08dAAAAAAAAAAAAAAAAAAAAAAAA.AAAA\n' "$TOPIC" "$joins" |
+		say "$1"
+}
+
 # A free port, for the tests that begin without a server.
 driver_setup() {
 	MLES_PID=
@@ -22,7 +31,7 @@ print(s.getsockname()[1])')
 driver_start() {
 	rm -f mles.ready
 	/usr/bin/python3 -B "$ZP_ROOT/tests/mles/relay.py" --history 8000 \
-		--ping 0.1 --port "$MLES_PORT" > mles.ready 2> mles.err \
+		--ping 0.1 --misses 1000 --port "$MLES_PORT" > mles.ready 2> mles.err \
 		3>&- &
 	MLES_PID=$!
 	wait_until has_line mles.ready '^ready '
