@@ -17,10 +17,10 @@
 #include "proc/zp_child.h"
 #include "proc/zp_load.h"
 #include "proc/zp_opt.h"
-#include "wire/zp_record.h"
+#include "store/zp_suite.h"
 
-/* "TOPIC LIVE\n" from the child */
-#define TOPICS_LEN (2 * ZP_TOPIC_LEN + 2)
+/* "TOPIC LIVE\n" or "TOPIC\n" from the child, and a NUL. */
+#define TOPICS_MAX (2 * ZP_SUITE_TOPIC_MAX + 2)
 /* A command that publishes gets so long to do it after its input ended. */
 #define PUBLISH_WITHIN 2000
 
@@ -51,7 +51,8 @@ struct relays {
 	struct zp_child child[2 * ZP_RELAYS_MAX];
 	struct again again[2 * ZP_RELAYS_MAX];
 	char down[ZP_RELAYS_MAX][ZP_CHILD_HOW]; /* to be told to the child */
-	char topics[TOPICS_LEN + 1];
+	char topics[TOPICS_MAX];
+	const char *live; /* in topics, behind the first one; or NULL */
 	sigset_t wake; /* signals that end a wait */
 };
 
@@ -150,10 +151,13 @@ enum zp_err
 zp_relays_begin(
     struct zp_relays_child *child, const char *topic, const char *live)
 {
-	char line[TOPICS_LEN + 1];
+	char line[TOPICS_MAX];
+	int n = snprintf(line, sizeof(line), "%s%s%s\n", topic,
+	    live != NULL ? " " : "", live != NULL ? live : "");
 
-	snprintf(line, sizeof(line), "%s %s\n", topic, live);
-	return zp_io_write_all(child->control, line, TOPICS_LEN);
+	if (n < 0 || (size_t)n >= sizeof(line))
+		return ZP_ERR_TOO_LONG;
+	return zp_io_write_all(child->control, line, (size_t)n);
 }
 
 void
@@ -193,8 +197,7 @@ start_url(struct relays *r, size_t i)
 	const struct zp_relay *relay = &r->c->relay[i];
 	char program[PATH_MAX], name[ZP_SAY_NAME];
 	struct zp_confine_paths paths;
-	char *topic = r->topics, *live = r->topics + ZP_TOPIC_LEN + 1;
-	const char *argv[] = {program, "-", topic, live, NULL};
+	const char *argv[] = {program, "-", r->topics, r->live, NULL};
 	struct zp_child_plan plan = {.argv = argv,
 	    .in = r->pipes[i].down[0],
 	    .out = r->pipes[i].up[1],
@@ -228,7 +231,7 @@ start_command(struct relays *r, size_t i, bool publishes)
 	    .out = publishes ? ZP_CHILD_NULL : r->pipes[i].up[1],
 	    .err = ZP_CHILD_PIPE,
 	    .topic = r->topics,
-	    .live = r->topics + ZP_TOPIC_LEN + 1};
+	    .live = r->live != NULL ? r->live : r->topics};
 
 	return zp_child_start(&r->child[2 * i + publishes], &plan);
 }
@@ -425,13 +428,13 @@ wait_for(struct relays *r)
 }
 
 /*
- * Reads what the child tells: its topics, then the end.  False at the end.
- * *len: bytes of topics read so far.
+ * Reads what the child tells: its topics, a line, then the end.  False at the
+ * end.  *len: bytes of topics read so far.
  */
 static bool
 hear_child(struct relays *r, size_t *len)
 {
-	char more[TOPICS_LEN];
+	char more[TOPICS_MAX];
 	ssize_t n;
 
 	if (!readable(r->control[0]))
@@ -439,10 +442,25 @@ hear_child(struct relays *r, size_t *len)
 	n = read(r->control[0], more, sizeof(more));
 	if (n <= 0)
 		return n < 0 && errno == EINTR;
-	if ((size_t)n > TOPICS_LEN - *len)
+	if ((size_t)n >= TOPICS_MAX - *len)
 		return false; /* that is not what it tells */
 	memcpy(r->topics + *len, more, (size_t)n);
 	*len += (size_t)n;
+	return true;
+}
+
+/* Takes the line apart, once it is whole. */
+static bool
+know_topics(struct relays *r, size_t len)
+{
+	if (len == 0 || r->topics[len - 1] != '\n')
+		return false;
+	r->topics[len - 1] = '\0';
+	char *blank = strchr(r->topics, ' ');
+	if (blank != NULL) {
+		*blank = '\0';
+		r->live = blank + 1;
+	}
 	return true;
 }
 
@@ -455,9 +473,7 @@ attend(struct relays *r)
 	enum zp_err err;
 
 	while (hear_child(r, &len)) {
-		if (len == TOPICS_LEN && !started) {
-			r->topics[ZP_TOPIC_LEN] = '\0';
-			r->topics[TOPICS_LEN - 1] = '\0';
+		if (!started && know_topics(r, len)) {
 			started = true;
 			err = start_relays(r);
 			if (err)

@@ -53,7 +53,10 @@ struct zp_relays_config {
 int
 zp_relays_run(const struct zp_relays_config *config);
 
-/* In the child: which topics the transports are to be started with. */
+/*
+ * In the child: which topics the transports are to be started with, each
+ * shorter than ZP_SUITE_TOPIC_MAX; live: NULL if there is no such topic.
+ */
 ZP_CHECKED enum zp_err
 zp_relays_begin(
     struct zp_relays_child *child, const char *topic, const char *live);
