@@ -62,7 +62,7 @@ DEMO_DEBS_nchan := bash procps nginx libnginx-mod-nchan
 DEMO_DEBS := $(DEMO_DEBS_$(RELAY))
 CHECK_DEBS := bats perl python3 python3-nacl python3-websockets mandoc curl \
 	mosquitto mosquitto-clients redis-server redis-tools nginx \
-	libnginx-mod-nchan rsync jq binutils openssl procps util-linux
+	libnginx-mod-nchan rsync jq binutils openssl procps tmux util-linux
 
 ifneq ($(V),1)
 Q := @

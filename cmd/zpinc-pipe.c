@@ -15,6 +15,7 @@
 #include "proc/zp_load.h"
 #include "proc/zp_opt.h"
 #include "proc/zp_relays.h"
+#include "proc/zp_screen.h"
 #include "proto/zp_format.h"
 #include "store/zp_path.h"
 
@@ -408,11 +409,18 @@ run(struct tool *t)
 	    .restart = true,
 	    .body = keyed,
 	    .arg = t};
+	struct zp_screen_tty tty = {.on = false};
 
 	if (hide_all(t) != ZP_OK)
 		return (int)zp_err_status(fail("starting", ZP_ERR_MEMORY));
 	config.hide = zp_hide_list(&t->hide);
-	return zp_relays_run(&config);
+	if (!t->live.json)
+		zp_screen_take(&tty);
+	if (tty.on)
+		config.keep = t->live.said = tty.said[0];
+	int status = zp_relays_run(&config);
+	zp_screen_give(&tty);
+	return status;
 }
 
 int

@@ -793,6 +793,14 @@ zp_inbox_known(struct zp_inbox *in)
 }
 
 uint64_t
+zp_inbox_next(const struct zp_inbox *in,
+    const uint8_t p[static ZP_PSEUDONYM_LEN],
+    const uint8_t sid[static ZP_SID_LEN])
+{
+	return zp_replay_next(in->channels[0].replay, p, sid, ZP_KIND_MESSAGE);
+}
+
+uint64_t
 zp_inbox_shown(const struct zp_inbox *in)
 {
 	return in->shown;

@@ -127,6 +127,12 @@ zp_inbox_record(struct zp_inbox *in, const struct zp_record *rec,
 uint64_t
 zp_inbox_shown(const struct zp_inbox *in);
 
+/* The number behind the highest message of a session that was shown; 0. */
+uint64_t
+zp_inbox_next(const struct zp_inbox *in,
+    const uint8_t p[static ZP_PSEUDONYM_LEN],
+    const uint8_t sid[static ZP_SID_LEN]);
+
 /* When a batch is to be run again though nothing came: ms from now, -1: not. */
 int
 zp_inbox_timeout(const struct zp_inbox *in);

@@ -255,6 +255,8 @@ start(struct zp_live *l, char *note, size_t cap)
 		err = zp_out_init(&l->out, -1, 4 * BLOCK);
 	if (!err)
 		err = open_links(l);
+	if (!err && l->c->said > 0)
+		err = zp_screen_new(&l->screen, l->c->said);
 	if (err)
 		return fail(l, "starting", err);
 	err = open_inbox(l, note, cap);
@@ -288,6 +290,7 @@ stop(struct zp_live *l)
 	zp_in_free(&l->in);
 	if (l->out.data != NULL)
 		zp_out_free(&l->out);
+	zp_screen_free(l->screen);
 	free(l->members);
 }
 
@@ -337,7 +340,8 @@ deadline(const struct zp_live *l)
 	return t;
 }
 
-/* Waits for whatever comes; fds: two for each relay, then 0 and 1. */
+/* Waits for whatever comes; fds: two for each relay, then 0, 1, what is said.
+ */
 static enum zp_err
 wait_for(struct zp_live *l, struct pollfd *fds)
 {
@@ -363,7 +367,10 @@ wait_for(struct zp_live *l, struct pollfd *fds)
 	fds[n++] =
 	    (struct pollfd){.fd = more ? STDIN_FILENO : -1, .events = POLLIN};
 	fds[n++] = (struct pollfd){.fd = l->out_error ? -1 : STDOUT_FILENO,
-	    .events = (short)(l->out_at < l->out.len ? POLLOUT : 0)};
+	    .events = (short)(zp_live_flushed(l) ? 0 : POLLOUT)};
+	if (l->screen != NULL)
+		fds[n++] = (struct pollfd){
+		    .fd = zp_screen_said(l->screen), .events = POLLIN};
 	if (ppoll(fds, (nfds_t)n, &t, &l->wake) >= 0)
 		return ZP_OK;
 	if (errno != EINTR)
@@ -380,6 +387,9 @@ wait_for(struct zp_live *l, struct pollfd *fds)
 static enum zp_err
 leave(struct zp_live *l)
 {
+	/* Half a line that was being typed is none. */
+	if (l->screen != NULL)
+		zp_screen_forget(l->screen, &l->in);
 	bool left = zp_in_len(&l->in) > 0;
 	size_t notes = zp_outbox_pending(l->outbox, ZP_KIND_NOTE);
 
@@ -438,7 +448,8 @@ near_end(struct zp_live *l)
 	}
 	if (l->end == ZP_LIVE_LEAVING &&
 	    (!zp_live_unsent(l) || l->now.ticks >= l->end_at) &&
-	    (l->out_error != 0 || l->out.len == 0 || l->now.ticks >= l->end_at))
+	    (l->out_error != 0 || zp_live_flushed(l) ||
+		l->now.ticks >= l->end_at))
 		l->end = ZP_LIVE_OVER;
 	return ZP_OK;
 }
@@ -506,7 +517,7 @@ turn(struct zp_live *l, struct pollfd *fds)
 		err = work(l);
 	zp_live_flush(l);
 	/* What was shown is remembered once it is out. */
-	if (!err && l->out.len == 0)
+	if (!err && zp_live_flushed(l))
 		err = zp_inbox_end(l->inbox, true);
 	return err ? err : l->failed;
 }
@@ -525,6 +536,7 @@ finish(struct zp_live *l, enum zp_err err)
 		(void)!fail(l, "stopped", err);
 	if (!err && l->out_error == 0 && zp_inbox_finish(l->inbox) != ZP_OK)
 		status = ZP_EXIT_IO;
+	l->end = ZP_LIVE_OVER;
 	zp_live_flush(l);
 	if (l->inbox != NULL)
 		seen = zp_inbox_status(l->inbox);
@@ -537,7 +549,7 @@ enum zp_exit
 zp_live_run(const struct zp_live_config *config)
 {
 	struct zp_live *l = calloc(1, sizeof(*l));
-	struct pollfd fds[2 * ZP_LIVE_RELAYS + 2] = {{0}};
+	struct pollfd fds[2 * ZP_LIVE_RELAYS + 3] = {{0}};
 	char note[1024];
 
 	if (l == NULL || config->n < 1 || config->n > ZP_LIVE_RELAYS) {

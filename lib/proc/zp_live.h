@@ -52,6 +52,7 @@ struct zp_live_config {
 	size_t max_record;
 	const char *state; /* a folder, or NULL */
 	bool confine; /* must be confined */
+	int said; /* at a terminal: zp_screen_new(); else 0 */
 	const struct zp_live_relay *relays; /* at least one; borrowed */
 	size_t n;
 };

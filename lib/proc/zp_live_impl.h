@@ -9,6 +9,7 @@
 #include "proc/zp_live.h"
 #include "proc/zp_opt.h"
 #include "proc/zp_presence.h"
+#include "proc/zp_screen.h"
 #include "proc/zp_status.h"
 #include "proto/zp_order.h"
 #include "proto/zp_outbox.h"
@@ -78,6 +79,7 @@ struct zp_live {
 	struct zp_out out; /* gathered; written when it can be taken */
 	size_t out_at;
 	int out_error;
+	struct zp_screen *screen; /* if all of it is one terminal */
 
 	/* hellos */
 	char hello[ZP_LIVE_HELLO];
@@ -146,7 +148,7 @@ zp_live_again(void *arg, const struct zp_opened *opened);
 bool
 zp_live_missed(void *arg, const struct zp_opened *opened);
 void
-zp_live_gap(void *arg, const struct zp_order_gap *gap);
+zp_live_gap(void *arg, struct zp_order_gap *gap);
 void
 zp_live_note_gap(void *arg, const char *uid, enum zp_kind kind,
     uint64_t missing, uint64_t before);
@@ -192,8 +194,15 @@ zp_live_settled(void *arg, const struct zp_outbox_event *ev);
 /* Standard output: what it takes without waiting. */
 void
 zp_live_flush(struct zp_live *l);
+/* Was all of it taken? */
+bool
+zp_live_flushed(const struct zp_live *l);
 
 /* ---- zp_live_tell ---- */
+
+/* How things are, for a terminal's foot. */
+void
+zp_live_tell_status(const struct zp_live *l, char to[static ZP_SCREEN_STATUS]);
 
 /* What the presence reports. */
 void

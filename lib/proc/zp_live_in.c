@@ -100,14 +100,13 @@ find_holder(struct zp_live *l, const struct zp_order_gap *gap,
 		    memcmp(peer.member->who.p, gap->p, sizeof(gap->p)) != 0 ||
 		    memcmp(peer.member->who.sid, gap->sid, ZP_SID_LEN) != 0)
 			continue;
-		if (peer.seen_most_by != NULL &&
-		    peer.seen_most >= gap->from + gap->missing)
+		if (peer.seen_most_by != NULL && peer.seen_most >= gap->to)
 			zp_say_name(to, peer.seen_most_by->uid);
 	}
 }
 
 void
-zp_live_gap(void *arg, const struct zp_order_gap *gap)
+zp_live_gap(void *arg, struct zp_order_gap *gap)
 {
 	struct zp_live *l = arg;
 	char uid[ZP_NAME_MAX + 1], holder[ZP_SAY_NAME];
@@ -115,8 +114,14 @@ zp_live_gap(void *arg, const struct zp_order_gap *gap)
 	if (zp_pseudo_open(uid, zp_key_amac(l->c->key), zp_key_aenc(l->c->key),
 		gap->p) != ZP_OK)
 		return;
+	/* An earlier process of ours may have shown some. */
+	uint64_t shown = zp_inbox_next(l->inbox, gap->p, gap->sid);
+	if (gap->from < shown)
+		gap->from = shown < gap->to ? shown : gap->to;
+	if (gap->from == gap->to)
+		return;
 	find_holder(l, gap, holder);
-	zp_live_tell_gap(l, uid, ZP_KIND_MESSAGE, gap->missing, holder);
+	zp_live_tell_gap(l, uid, ZP_KIND_MESSAGE, gap->to - gap->from, holder);
 }
 
 /* ---- hellos -------------------------------------------------------------- */

@@ -277,8 +277,11 @@ enum zp_err
 zp_live_read(struct zp_live *l)
 {
 	char buf[ZP_SAY_NAME];
+	const size_t before = zp_in_len(&l->in);
 	enum zp_err err = zp_in_fill(&l->in);
 
+	if (!err && l->screen != NULL)
+		zp_screen_type(l->screen, &l->in, l->in.start + before);
 	if (err == ZP_ERR_IO && (errno == EAGAIN || errno == EINTR))
 		return ZP_OK;
 	if (err == ZP_ERR_IO) {
@@ -408,28 +411,56 @@ zp_live_settled(void *arg, const struct zp_outbox_event *ev)
 
 /* ---- standard output ----------------------------------------------------- */
 
+/* What is to be written now: as it came, or as a terminal is to show it. */
+static struct zp_out *
+output(struct zp_live *l, size_t **at)
+{
+	char status[ZP_SCREEN_STATUS];
+
+	*at = &l->out_at;
+	if (l->screen == NULL)
+		return &l->out;
+	zp_live_tell_status(l, status);
+	if (zp_screen_draw(l->screen, &l->out,
+		l->end == ZP_LIVE_OVER ? NULL : status, &l->in) != ZP_OK)
+		l->failed = ZP_ERR_MEMORY;
+	return zp_screen_frame(l->screen, at);
+}
+
 void
 zp_live_flush(struct zp_live *l)
 {
-	while (l->out_error == 0 && l->out_at < l->out.len) {
+	size_t *at;
+	struct zp_out *o = output(l, &at);
+
+	while (l->out_error == 0 && *at < o->len) {
 		struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
-		size_t n = l->out.len - l->out_at;
+		size_t n = o->len - *at;
 		if (poll(&p, 1, 0) <= 0)
 			break;
-		ssize_t w = write(STDOUT_FILENO, l->out.data + l->out_at,
+		ssize_t w = write(STDOUT_FILENO, o->data + *at,
 		    n < WRITE_MOST ? n : WRITE_MOST);
 		if (w < 0 && errno != EINTR && errno != EAGAIN)
 			l->out_error = errno;
 		if (w > 0)
-			l->out_at += (size_t)w;
+			*at += (size_t)w;
 		if (w < 0 && errno == EAGAIN)
 			break;
 	}
-	if (l->out_at == l->out.len) {
-		l->out_at = l->out.len = 0;
-	} else if (l->out_at > l->out.len / 2) {
-		l->out.len -= l->out_at;
-		memmove(l->out.data, l->out.data + l->out_at, l->out.len);
-		l->out_at = 0;
+	if (*at == o->len) {
+		*at = o->len = 0;
+	} else if (*at > o->len / 2) {
+		o->len -= *at;
+		memmove(o->data, o->data + *at, o->len);
+		*at = 0;
 	}
+}
+
+bool
+zp_live_flushed(const struct zp_live *l)
+{
+	size_t *at;
+
+	return l->out_at == l->out.len &&
+	    (l->screen == NULL || zp_screen_frame(l->screen, &at)->len == 0);
 }

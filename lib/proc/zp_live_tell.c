@@ -346,6 +346,79 @@ zp_live_tell_mode(struct zp_live *l, enum zp_live_mode mode)
 		    "whoever has the key can read, also later");
 }
 
+/* ---- a terminal's foot --------------------------------------------------- */
+
+static size_t
+add(char *to, size_t len, const char *text)
+{
+	if (len < ZP_SCREEN_STATUS)
+		len += (size_t)snprintf(
+		    to + len, ZP_SCREEN_STATUS - len, "%s", text);
+	return len < ZP_SCREEN_STATUS ? len : ZP_SCREEN_STATUS - 1;
+}
+
+/* Who answers us and is not in the conversation, or all if there is none. */
+static size_t
+add_others(const struct zp_live *l, char *to, size_t len)
+{
+	const struct zp_machine *m = zp_presence_machine(l->presence);
+	struct zp_machine_peer peer;
+	const char *comma = "; here: ";
+	char name[ZP_SAY_NAME];
+
+	for (size_t i = 0; i < zp_machine_places(m); i++) {
+		if (!zp_machine_peer(m, i, &peer) || !peer.near ||
+		    (l->current_since != 0 && peer.in_conv))
+			continue;
+		len = add(to, len, comma);
+		len = add(to, len, zp_say_name(name, peer.member->uid));
+		comma = ", ";
+	}
+	return len;
+}
+
+static size_t
+add_relays(const struct zp_live *l, char *to, size_t len)
+{
+	size_t up = 0;
+	char text[64];
+
+	for (size_t i = 0; i < l->c->n; i++)
+		up += l->link[i].up;
+	if (l->c->n == 1)
+		return add(to, len, up > 0 ? "; relay up" : "; relay DOWN");
+	snprintf(text, sizeof(text), "; %zu of %zu relays up", up, l->c->n);
+	return add(to, len, text);
+}
+
+void
+zp_live_tell_status(const struct zp_live *l, char to[static ZP_SCREEN_STATUS])
+{
+	char names[ZP_PRESENCE_TEXT], text[64];
+	size_t len = 0;
+
+	to[0] = '\0';
+	if (l->mode == ZP_LIVE_NOTE)
+		len = add(to, len, "notes, for all with the key");
+	else if (l->mode == ZP_LIVE_MESSAGE)
+		len = add(to, len, "conversation");
+	else
+		len = add(to, len, "lines wait");
+	if (l->current_since != 0) {
+		len = add(to, len, ": ");
+		len = add(to, len,
+		    zp_presence_names(names, l->members, l->n_members));
+	}
+	len = add_others(l, to, len);
+	len = add_relays(l, to, len);
+	size_t n = zp_outbox_pending(l->outbox, ZP_KIND_NOTE) +
+	    zp_outbox_pending(l->outbox, ZP_KIND_MESSAGE);
+	if (n > 0) {
+		snprintf(text, sizeof(text), "; %zu on the way", n);
+		add(to, len, text);
+	}
+}
+
 /* ---- delivery ------------------------------------------------------------ */
 
 /* Names of those who have it, or who lack it; how many. */

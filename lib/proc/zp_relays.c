@@ -126,11 +126,13 @@ keyed_body(void *arg)
 static enum zp_err
 fork_keyed(struct relays *r)
 {
-	int keep[2 * ZP_RELAYS_MAX + 2];
+	int keep[2 * ZP_RELAYS_MAX + 3];
 	size_t n = 0;
 
 	keep[n++] = r->control[1];
 	keep[n++] = r->gone[0];
+	if (r->c->keep > 0)
+		keep[n++] = r->c->keep;
 	for (size_t i = 0; i < r->c->n; i++) {
 		keep[n++] = r->pipes[i].up[0];
 		keep[n++] = r->pipes[i].down[1];

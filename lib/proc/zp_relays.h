@@ -41,6 +41,7 @@ struct zp_relays_config {
 	/* Start what ended again, after a pause, on the same pipes; the child
 	   reads `#down REASON` from its relay meanwhile. */
 	bool restart;
+	int keep; /* a descriptor more for the child, if not 0 */
 	/* Runs in the keyed child; its exit status. */
 	int (*body)(void *arg, struct zp_relays_child *child);
 	void *arg;

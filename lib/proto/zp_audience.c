@@ -92,6 +92,15 @@ zp_audience_left(
 }
 
 static bool
+is_in(const struct zp_audience *a, const uint8_t *mid)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (memcmp(a->members[i].m.mid, mid, ZP_GROUP_MID_LEN) == 0)
+			return true;
+	return false;
+}
+
+static bool
 same_member(const struct zp_group_member *a, const struct zp_group_member *b)
 {
 	static const uint8_t none[ZP_IDKEY_LEN];
@@ -102,6 +111,32 @@ same_member(const struct zp_group_member *a, const struct zp_group_member *b)
 	/* Without an identity anybody who has the password can be that P. */
 	return memcmp(a->idkey, none, sizeof(none)) != 0 ||
 	    memcmp(a->sid, b->sid, sizeof(a->sid)) == 0;
+}
+
+static bool
+returned(const struct zp_outbox_member *m, const struct zp_audience *now)
+{
+	for (size_t i = 0; i < now->n; i++)
+		if (same_member(&m->m.who, &now->members[i].m.who))
+			return true;
+	return false;
+}
+
+bool
+zp_audience_returned(
+    const struct zp_audience *then, const struct zp_audience *now, uint64_t seq)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < then->n; i++) {
+		const struct zp_outbox_member *m = &then->members[i];
+		if (m->left || m->seen > seq || is_in(now, m->m.mid))
+			continue;
+		if (!returned(m, now))
+			return false;
+		any = true;
+	}
+	return any;
 }
 
 bool

@@ -46,6 +46,14 @@ zp_audience_left(
     struct zp_audience *a, const uint8_t mid[static ZP_GROUP_MID_LEN]);
 
 /*
+ * Are those who lack seq and are not in `now` all there under a new session,
+ * by their identities?  False if nobody is.
+ */
+bool
+zp_audience_returned(const struct zp_audience *then,
+    const struct zp_audience *now, uint64_t seq);
+
+/*
  * Was each member of `now` in `then`: same P and identity key, or same P and
  * session?  Then what was written to `then` may be sealed to `now`.
  */

@@ -48,7 +48,7 @@ struct session {
 };
 
 struct zp_order {
-	void (*gap)(void *arg, const struct zp_order_gap *gap);
+	void (*gap)(void *arg, struct zp_order_gap *gap);
 	void *arg;
 	struct session *bucket[BUCKETS];
 	size_t n;
@@ -59,7 +59,7 @@ struct zp_order {
 
 enum zp_err
 zp_order_new(struct zp_order **order,
-    void (*gap)(void *arg, const struct zp_order_gap *gap), void *arg)
+    void (*gap)(void *arg, struct zp_order_gap *gap), void *arg)
 {
 	struct zp_order *o = calloc(1, sizeof(*o));
 
@@ -285,15 +285,15 @@ static void
 give_up(struct zp_order *o, struct session *s, uint64_t now)
 {
 	uint64_t to = s->held != NULL ? s->held->s.body.seq : s->announced;
-	struct zp_order_gap gap = {.from = s->next, .missing = to - s->next};
+	struct zp_order_gap gap = {.from = s->next, .to = to};
 
 	memcpy(gap.p, s->p, sizeof(gap.p));
 	memcpy(gap.sid, s->sid, sizeof(gap.sid));
-	s->gaps[s->n_gaps++ % ZP_ORDER_GAPS] = (struct run){s->next, to};
+	if (gap.to > gap.from && o->gap != NULL)
+		o->gap(o->arg, &gap);
+	s->gaps[s->n_gaps++ % ZP_ORDER_GAPS] = (struct run){gap.from, to};
 	s->next = to;
 	s->guessed = false;
-	if (gap.missing > 0 && o->gap != NULL)
-		o->gap(o->arg, &gap);
 	pump(o, s, now);
 }
 

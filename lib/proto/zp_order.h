@@ -35,13 +35,16 @@ struct zp_order;
 /* Messages that did not come. */
 struct zp_order_gap {
 	uint8_t p[ZP_PSEUDONYM_LEN], sid[ZP_SID_LEN];
-	uint64_t from, missing; /* the first number, how many */
+	uint64_t from, to; /* the first number; the next that is there */
 };
 
-/* gap: called from within _add(), _known(), _tick(). */
+/*
+ * gap: called from within _add(), _known(), _tick().  It may raise `from`
+ * over what was shown before, by an earlier process.
+ */
 ZP_CHECKED enum zp_err
 zp_order_new(struct zp_order **o,
-    void (*gap)(void *arg, const struct zp_order_gap *gap), void *arg);
+    void (*gap)(void *arg, struct zp_order_gap *gap), void *arg);
 void
 zp_order_free(struct zp_order *o);
 

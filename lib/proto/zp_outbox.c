@@ -542,12 +542,24 @@ move(struct zp_outbox *o, struct zp_outitem *it)
 	return ZP_OK;
 }
 
+/*
+ * Who died and is back has no key of before: what it lacks need not wait for
+ * the others to wipe theirs, with all that was said since waiting behind it.
+ */
+static bool
+is_for_returned(const struct zp_outbox *o, const struct zp_outitem *it)
+{
+	return it->to != o->current && it->seq >= o->first && !it->done &&
+	    zp_audience_covers(it->to, o->current) &&
+	    zp_audience_returned(it->to, o->current, it->seq);
+}
+
 static enum zp_err
 move_all(struct zp_outbox *o)
 {
 	for (struct zp_outitem *it = o->head; it != NULL; it = it->next) {
-		if (it->kind != ZP_KIND_MESSAGE || !it->to->gone ||
-		    o->current == NULL)
+		if (it->kind != ZP_KIND_MESSAGE || o->current == NULL ||
+		    (!it->to->gone && !is_for_returned(o, it)))
 			continue;
 		enum zp_err err = move(o, it);
 		if (err)

@@ -120,7 +120,9 @@ zp_outbox_session(
 
 /*
  * Messages are sealed to this conversation from now on; NULL: there is none.
- * Everything is copied.
+ * So are, under their old names, those that members lack who are in it under
+ * a new session, if each of its members was to get them.  Everything is
+ * copied.
  */
 ZP_CHECKED enum zp_err
 zp_outbox_current(

@@ -441,6 +441,17 @@ find_or_begin(
 	return *at == r->n ? begin_session(r, name, at) : ZP_OK;
 }
 
+uint64_t
+zp_replay_next(const struct zp_replay *r,
+    const uint8_t p[static ZP_PSEUDONYM_LEN],
+    const uint8_t sid[static ZP_SID_LEN], uint8_t kind)
+{
+	size_t at = find(r, p, sid, kind);
+
+	return at < r->n && r->sessions[at].seen != 0 ? r->sessions[at].next
+						      : 0;
+}
+
 enum zp_err
 zp_replay_mark(
     struct zp_replay *r, const struct zp_replay_name *name, uint64_t now)

@@ -65,6 +65,12 @@ zp_replay_free(struct zp_replay *r);
 void
 zp_replay_today(struct zp_replay *r, uint64_t ms);
 
+/* The number behind the highest that was shown of a session; 0: none was. */
+uint64_t
+zp_replay_next(const struct zp_replay *r,
+    const uint8_t p[static ZP_PSEUDONYM_LEN],
+    const uint8_t sid[static ZP_SID_LEN], uint8_t kind);
+
 /* What to do with it; changes nothing. */
 enum zp_replay_verdict
 zp_replay_check(const struct zp_replay *r, const struct zp_replay_name *name);

@@ -12,11 +12,11 @@ static uint64_t now;
 static uint64_t gaps, missing, gap_from;
 
 static void
-on_gap(void *arg, const struct zp_order_gap *gap)
+on_gap(void *arg, struct zp_order_gap *gap)
 {
 	(void)arg;
 	gaps++;
-	missing += gap->missing;
+	missing += gap->to - gap->from;
 	gap_from = gap->from;
 }
 

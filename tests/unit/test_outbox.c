@@ -386,6 +386,26 @@ returning(void)
 	IS(told.delivered, 1, "and acknowledges it");
 	end();
 
+	/* The others have not wiped that key yet, but he has none. */
+	begin(1);
+	v = conv('1', "bc");
+	w = conv('2', "bc");
+	v->members[1] = member('b', 'b', 'B');
+	w->members[1] = member('b', 'x', 'B');
+	current(v);
+	add(ZP_KIND_MESSAGE, "zero");
+	add(ZP_KIND_MESSAGE, "one");
+	IS(drain(0), 2, "of two messages");
+	heard('c', 2);
+	heard('b', 1);
+	current(w);
+	add(ZP_KIND_MESSAGE, "two");
+	IS(drain(0), 2, "the one he lacks goes to his new session at once");
+	heard('c', 3);
+	heard('x', 3);
+	IS(told.delivered, 3, "before what was said since");
+	end();
+
 	/* Without one: anybody who has the password could be Bob. */
 	begin(1);
 	current(conv('1', "b"));

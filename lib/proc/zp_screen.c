@@ -1,0 +1,459 @@
+#include "proc/zp_screen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define COLUMNS 80 /* where a terminal does not say */
+#define PROMPT "> "
+#define SAID_MOST 65536 /* taken in at a time */
+
+/* ---- the parent's half --------------------------------------------------- */
+
+static bool
+is_one_terminal(void)
+{
+	const char *term = getenv("TERM");
+	struct stat st[3];
+
+	if (term == NULL || *term == '\0' || strcmp(term, "dumb") == 0)
+		return false;
+	for (int i = 0; i < 3; i++)
+		if (!isatty(i) || fstat(i, &st[i]) != 0 ||
+		    st[i].st_rdev != st[0].st_rdev)
+			return false;
+	return true;
+}
+
+/* A full pipe loses what is said rather than hold us up. */
+static bool
+make_pipe(struct zp_screen_tty *t)
+{
+	if (pipe(t->said) != 0)
+		return false;
+	for (int i = 0; i < 2; i++)
+		if (fcntl(t->said[i], F_SETFL, O_NONBLOCK) != 0 ||
+		    fcntl(t->said[i], F_SETFD, FD_CLOEXEC) != 0)
+			return false;
+	t->err = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	return t->err >= 0;
+}
+
+/*
+ * Keys one by one and not shown, but for ^C.  ^Z would leave a terminal to
+ * the shell that does not echo, and a member that answers nobody.
+ */
+static bool
+set_keys(struct zp_screen_tty *t)
+{
+	t->usual = malloc(sizeof(*t->usual));
+	if (t->usual == NULL || tcgetattr(STDIN_FILENO, t->usual) != 0)
+		return false;
+	struct termios keys = *t->usual;
+	keys.c_lflag &= (tcflag_t) ~(ICANON | ECHO | ECHONL | IEXTEN);
+	keys.c_iflag &= (tcflag_t)~IXON;
+	keys.c_cc[VSUSP] = keys.c_cc[VQUIT] = _POSIX_VDISABLE;
+	keys.c_cc[VMIN] = 1;
+	keys.c_cc[VTIME] = 0;
+	return tcsetattr(STDIN_FILENO, TCSADRAIN, &keys) == 0;
+}
+
+static void
+shut(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void
+zp_screen_take(struct zp_screen_tty *t)
+{
+	*t = (struct zp_screen_tty){.said = {-1, -1}, .err = -1};
+	if (!is_one_terminal())
+		return;
+	t->on = make_pipe(t) && set_keys(t);
+	if (t->on && dup2(t->said[1], STDERR_FILENO) < 0) {
+		tcsetattr(STDIN_FILENO, TCSADRAIN, t->usual);
+		t->on = false;
+	}
+	if (t->on)
+		return;
+	free(t->usual);
+	t->usual = NULL;
+	shut(&t->said[0]);
+	shut(&t->said[1]);
+	shut(&t->err);
+}
+
+void
+zp_screen_give(struct zp_screen_tty *t)
+{
+	char text[4096];
+	ssize_t n;
+
+	if (!t->on)
+		return;
+	tcsetattr(STDIN_FILENO, TCSADRAIN, t->usual);
+	free(t->usual);
+	t->usual = NULL;
+	(void)!dup2(t->err, STDERR_FILENO);
+	shut(&t->err);
+	shut(&t->said[1]);
+	while ((n = read(t->said[0], text, sizeof(text))) > 0)
+		if (zp_io_write_all(STDERR_FILENO, text, (size_t)n) != ZP_OK)
+			break;
+	shut(&t->said[0]);
+	t->on = false;
+}
+
+/* ---- the child's half ---------------------------------------------------- */
+
+enum escape { NO_ESCAPE, ESCAPE, SEQUENCE };
+
+struct zp_screen {
+	int said;
+	struct zp_out frame;
+	size_t at; /* of it, written */
+	bool drawn; /* the foot is on the screen */
+	bool typed; /* since it was */
+	enum escape escape;
+	size_t columns;
+	char status[ZP_SCREEN_STATUS];
+};
+
+enum zp_err
+zp_screen_new(struct zp_screen **screen, int said)
+{
+	struct zp_screen *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return ZP_ERR_MEMORY;
+	s->said = said;
+	enum zp_err err = zp_out_init(&s->frame, -1, 8192);
+	if (err) {
+		free(s);
+		return err;
+	}
+	*screen = s;
+	return ZP_OK;
+}
+
+void
+zp_screen_free(struct zp_screen *s)
+{
+	if (s == NULL)
+		return;
+	zp_out_free(&s->frame);
+	free(s);
+}
+
+int
+zp_screen_said(const struct zp_screen *s)
+{
+	return s->said;
+}
+
+struct zp_out *
+zp_screen_frame(struct zp_screen *s, size_t **at)
+{
+	*at = &s->at;
+	return &s->frame;
+}
+
+/* ---- keys ---------------------------------------------------------------- */
+
+static size_t
+line_begin(const struct zp_in *in)
+{
+	size_t at = in->end;
+
+	while (at > in->start && in->data[at - 1] != '\n')
+		at--;
+	return at;
+}
+
+/* One character less, however many bytes it has. */
+static void
+take_back(struct zp_in *in, size_t begin)
+{
+	while (in->end > begin && (in->data[in->end - 1] & 0xc0) == 0x80)
+		in->end--;
+	if (in->end > begin)
+		in->end--;
+}
+
+static void
+take_back_word(struct zp_in *in, size_t begin)
+{
+	while (in->end > begin && in->data[in->end - 1] == ' ')
+		take_back(in, begin);
+	while (in->end > begin && in->data[in->end - 1] != ' ')
+		take_back(in, begin);
+}
+
+/* Keys that move the cursor and the like are passed over. */
+static bool
+is_escape(struct zp_screen *s, char c)
+{
+	switch (s->escape) {
+	case NO_ESCAPE:
+		if (c == '\033')
+			s->escape = ESCAPE;
+		return c == '\033';
+	case ESCAPE:
+		s->escape = c == '[' || c == 'O' ? SEQUENCE : NO_ESCAPE;
+		return true;
+	case SEQUENCE:
+		if (c >= '@' && c <= '~')
+			s->escape = NO_ESCAPE;
+		return true;
+	}
+	return false;
+}
+
+static void
+key(struct zp_in *in, char c)
+{
+	const size_t begin = line_begin(in);
+
+	switch (c) {
+	case 0x7f:
+	case '\b':
+		take_back(in, begin);
+		break;
+	case 'W' & 0x1f:
+		take_back_word(in, begin);
+		break;
+	case 'U' & 0x1f:
+		in->end = begin;
+		break;
+	case 'D' & 0x1f:
+		in->eof = in->eof || in->end == begin;
+		break;
+	case '\r':
+		in->data[in->end++] = '\n';
+		break;
+	default:
+		if ((unsigned char)c >= ' ' || c == '\n' || c == '\t')
+			in->data[in->end++] = c;
+	}
+}
+
+void
+zp_screen_type(struct zp_screen *s, struct zp_in *in, size_t from)
+{
+	const size_t to = in->end;
+
+	/* A key leaves a byte at most: it is written where it was read. */
+	in->end = from;
+	for (size_t i = from; i < to && !in->eof; i++)
+		if (!is_escape(s, in->data[i]))
+			key(in, in->data[i]);
+	s->typed = true;
+}
+
+void
+zp_screen_forget(struct zp_screen *s, struct zp_in *in)
+{
+	in->end = line_begin(in);
+	s->typed = true;
+}
+
+/* ---- drawing ------------------------------------------------------------- */
+
+/* Columns of a character: 2 for those of East Asia, and pictures. */
+static size_t
+width_of(unsigned c)
+{
+	static const unsigned wide[][2] = {{0x1100, 0x115f}, {0x2e80, 0x303e},
+	    {0x3041, 0xa4cf}, {0xac00, 0xd7a3}, {0xf900, 0xfaff},
+	    {0xfe30, 0xfe6f}, {0xff00, 0xff60}, {0xffe0, 0xffe6},
+	    {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff},
+	    {0x20000, 0x3fffd}};
+	static const unsigned none[][2] = {
+	    {0x300, 0x36f}, {0x200b, 0x200f}, {0xfe00, 0xfe0f}};
+
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		if (c >= none[i][0] && c <= none[i][1])
+			return 0;
+	for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++)
+		if (c >= wide[i][0] && c <= wide[i][1])
+			return 2;
+	return 1;
+}
+
+/* The character at p, n bytes of it; bytes that are none count as one. */
+static unsigned
+char_at(const char *p, size_t len, size_t *n)
+{
+	const unsigned char c = (unsigned char)*p;
+	const size_t want = c < 0x80 ? 1
+	    : (c & 0xe0) == 0xc0     ? 2
+	    : (c & 0xf0) == 0xe0     ? 3
+	    : (c & 0xf8) == 0xf0     ? 4
+				     : 1;
+	unsigned code = want == 1 ? c : c & (0xffu >> (want + 1));
+
+	*n = 1;
+	if (want > len)
+		return '?';
+	for (size_t i = 1; i < want; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return '?';
+		code = code << 6 | (p[i] & 0x3fu);
+	}
+	*n = want;
+	return code;
+}
+
+static size_t
+columns_of(const char *p, size_t len)
+{
+	size_t columns = 0, n;
+
+	for (; len > 0; p += n, len -= n)
+		columns += width_of(char_at(p, len, &n));
+	return columns;
+}
+
+/* As a terminal may see it. */
+static enum zp_err
+put_char(struct zp_out *o, const char *p, size_t len, size_t *n, size_t *width)
+{
+	unsigned c = char_at(p, len, n);
+
+	*width = width_of(c);
+	if (c == '\t')
+		return zp_out_put(o, " ", 1);
+	/* Half a character, or a control: while it is typed, no more. */
+	if (c < ' ' || (c >= 0x7f && c < 0xa0) || (*n == 1 && *p < 0))
+		return zp_out_put(o, "?", 1);
+	return zp_out_put(o, p, *n);
+}
+
+static enum zp_err
+put_line(struct zp_out *o, const char *p, size_t len, size_t room)
+{
+	enum zp_err err = ZP_OK;
+	size_t n, width;
+
+	for (; len > 0 && !err; p += n, len -= n) {
+		width = width_of(char_at(p, len, &n));
+		if (width > room)
+			break;
+		err = put_char(o, p, len, &n, &width);
+		room -= width;
+	}
+	return err;
+}
+
+static enum zp_err
+put(struct zp_out *o, const char *text)
+{
+	return zp_out_put(o, text, strlen(text));
+}
+
+/* The status in reverse, below it the end of what is typed. */
+static enum zp_err
+put_foot(struct zp_screen *s, const char *status, const struct zp_in *in)
+{
+	struct zp_out *o = &s->frame;
+	const size_t begin = line_begin(in), room = s->columns - 1;
+	const char *p = in->data + begin;
+	size_t len = in->end - begin, n;
+
+	enum zp_err err = put(o, "\033[7m");
+	if (!err)
+		err = put_line(o, status, strlen(status), room);
+	if (!err)
+		err = put(o, "\033[0m\r\n" PROMPT);
+	if (len > 4 * room) { /* what cannot be seen is not looked at */
+		p += len - 4 * room;
+		len = 4 * room;
+		while (len > 0 && (*p & 0xc0) == 0x80) {
+			p++;
+			len--;
+		}
+	}
+	size_t columns = columns_of(p, len);
+	while (columns + strlen(PROMPT) > room && len > 0) {
+		columns -= width_of(char_at(p, len, &n));
+		p += n;
+		len -= n;
+	}
+	return err ? err : put_line(o, p, len, room);
+}
+
+static size_t
+columns_now(void)
+{
+	struct winsize w;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col < 8)
+		return COLUMNS;
+	return w.ws_col;
+}
+
+/* What was said since, if anything. */
+static enum zp_err
+take_said(struct zp_screen *s, size_t *len)
+{
+	char text[4096];
+	enum zp_err err = ZP_OK;
+	ssize_t n;
+
+	*len = 0;
+	while (!err && *len < SAID_MOST &&
+	    (n = read(s->said, text, sizeof(text))) > 0) {
+		err = zp_out_put(&s->frame, text, (size_t)n);
+		*len += (size_t)n;
+	}
+	return err;
+}
+
+enum zp_err
+zp_screen_draw(struct zp_screen *s, struct zp_out *text, const char *status,
+    const struct zp_in *in)
+{
+	/* Up to the status, and nothing from there on. */
+	static const char wipe[] = "\r\033[A\033[J";
+	struct zp_out *o = &s->frame;
+	const size_t columns = columns_now();
+	size_t said, before = 0;
+	enum zp_err err = ZP_OK;
+
+	if (s->at < o->len)
+		return ZP_OK;
+	s->at = o->len = 0;
+	if (s->drawn)
+		err = zp_out_put(o, wipe, before = sizeof(wipe) - 1);
+	if (!err)
+		err = take_said(s, &said);
+	if (err)
+		return err;
+	const bool news = said > 0 || text->len > 0;
+	if (!news && !s->typed && columns == s->columns &&
+	    s->drawn == (status != NULL) &&
+	    (status == NULL || strcmp(status, s->status) == 0)) {
+		o->len = 0;
+		return ZP_OK;
+	}
+	err = zp_out_put(o, text->data, text->len);
+	text->len = 0;
+	if (!err && news && o->len > before && o->data[o->len - 1] != '\n')
+		err = put(o, "\r\n");
+	s->columns = columns;
+	s->typed = false;
+	s->drawn = status != NULL;
+	if (err || status == NULL)
+		return err;
+	snprintf(s->status, sizeof(s->status), "%s", status);
+	return put_foot(s, status, in);
+}

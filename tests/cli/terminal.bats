@@ -1,0 +1,174 @@
+#!/usr/bin/env bats
+# zpinc-pipe at a terminal: what comes is never written into what is typed.
+
+bats_require_minimum_version 1.5.0
+load pipe
+
+setup() {
+	pipe_setup
+	TERMINALS=0
+	cat > run-alice <<- EOF
+		#!/bin/sh
+		trap : INT
+		cd '$HOME'
+		zpinc-pipe -k ./ops.key -u alice "\$@" $RELAY
+		echo "status \$?"
+		stty -a | grep -ow -e '-*icanon' -e '-*echo'
+		exec sleep 600
+	EOF
+	chmod +x run-alice
+}
+
+teardown() {
+	tmux -S "$SOCKET" kill-server 2> /dev/null || true
+	pipe_teardown
+}
+
+tm() {
+	tmux -S "$SOCKET" -f /dev/null "$@" 3>&-
+}
+
+# terminal WIDTH ARGUMENT...: alice at a terminal.
+terminal() {
+	local width=$1
+	shift
+	SOCKET=$BATS_TEST_TMPDIR/tmux.$((++TERMINALS))
+	tm new-session -d -x "$width" -y 24 "./run-alice $*"
+}
+
+screen() {
+	tm capture-pane -p | sed 's/ *$//' > screen
+}
+
+# The last two lines that are not empty are STATUS (a pattern) and TYPED.
+foot_is() {
+	screen
+	sed '/^$/d' screen | tail -n 2 > foot
+	sed -n 1p foot | grep -q "$1" && [ "$(sed -n 2p foot)" = "$2" ]
+}
+
+shows() {
+	screen
+	grep -qxF -- "$1" screen
+}
+
+foot() {
+	await foot_is "$@" || {
+		cat screen
+		return 1
+	}
+}
+
+@test "the foot says who is here, as what lines go, and that the relay is up" {
+	terminal 120
+	foot '^notes, for all with the key; relay up' '>'
+	member bob "$RELAY"
+	foot '^conversation: .*bob.*; relay up$' '>'
+	run ! grep -q alice: screen
+	tm send-keys 'hello bob' Enter
+	sees bob 'alice: hello bob'
+	hush bob
+	ends bob 0
+	foot '^lines wait; relay up$' '>'
+	tm send-keys 'is anybody here?' Enter
+	await shows 'zpinc-pipe: lines wait: nobody else is here any more (--fallback would send notes)'
+}
+
+@test "what comes while somebody types goes above the line, which stays whole" {
+	terminal 80
+	member bob "$RELAY"
+	talk 2 bob
+	foot '^conversation' '>'
+	tm send-keys 'half a li'
+	foot '^conversation' '> half a li'
+	say bob 'one' 'two' "$(printf 'x%.0s' {1..200})" 'last'
+	await shows 'bob: last'
+	foot '^conversation' '> half a li'
+	grep -qx 'bob: one' screen
+	grep -qx 'bob: two' screen
+	member carol "$RELAY"
+	talk 3 bob
+	foot 'carol' '> half a li'
+	tm send-keys 'ne' Enter
+	sees bob 'alice: half a line'
+	foot '^conversation' '>'
+	[ "$(times bob.out 'alice: half a line')" = 1 ]
+	# Each line stands there once.
+	[ "$(grep -cx 'bob: one' screen)" = 1 ]
+	[ "$(grep -c '^> ' screen)" = 0 ]
+}
+
+@test "typing can be taken back, a letter, a word or all of it" {
+	terminal 80
+	member bob "$RELAY"
+	talk 2 bob
+	foot '^conversation' '>'
+	tm send-keys 'grüße' BSpace BSpace 'n'
+	foot '^conversation' '> grün'
+	tm send-keys ' und rot' C-w
+	foot '^conversation' '> grün und'
+	tm send-keys C-u 'blau' Left Right Up M-x F5
+	foot '^conversation' '> blau'
+	tm send-keys Enter
+	sees bob 'alice: blau'
+}
+
+@test "a line longer than the terminal is wide shows its end" {
+	terminal 40
+	member bob "$RELAY"
+	talk 2 bob
+	foot '^conversation' '>'
+	long=$(seq -s ' ' 60)
+	tm send-keys -l "$long"
+	foot '^conversation' "> ${long: -37}"
+	say bob 'meanwhile'
+	await shows 'bob: meanwhile'
+	tm resize-window -x 30
+	foot '^conversation' "> ${long: -27}"
+	tm send-keys Enter
+	sees bob "alice: $long"
+}
+
+@test "however it ends, the terminal is as it was" {
+	terminal 80
+	member bob "$RELAY"
+	talk 2 bob
+	foot '^conversation' '>'
+	tm send-keys 'not sent' C-c
+	await shows 'status 0'
+	grep -qx icanon screen
+	grep -qx echo screen
+	run ! grep -q 'relay up' screen
+	hears bob 'alice left'
+	run ! grep -q 'not sent' bob.out
+
+	tm kill-server
+	terminal 80
+	foot '^conversation' '>'
+	tm send-keys 'not' C-d
+	foot '^conversation' '> not'
+	tm send-keys C-u C-d
+	await shows 'status 0'
+	grep -qx echo screen
+
+	tm kill-server
+	terminal 80
+	foot '^conversation' '>'
+	local pid
+	pid=$(tm list-panes -F '#{pane_pid}')
+	pid=$(pgrep -P "$pid" -x zpinc-pipe)
+	kill -9 "$(pgrep -P "$pid" -x zpinc-pipe)"
+	await shows 'status 5'
+	grep -q 'the process with the keys was killed by signal 9' screen
+	grep -qx echo screen
+}
+
+@test "a terminal that cannot move its cursor gets lines alone" {
+	sed -i 's/^cd/TERM=dumb; export TERM; cd/' run-alice
+	terminal 80
+	member bob "$RELAY"
+	talk 2 bob
+	await shows 'zpinc-pipe: conversation: bob and alice' ||
+		await shows 'zpinc-pipe: conversation: alice and bob'
+	run ! grep -q 'relay up' screen
+}
