@@ -121,8 +121,8 @@ make_sets(struct zp_machine *m)
 	const size_t words = m->roster.words;
 
 	m->sets = calloc(n * words, sizeof(*m->sets));
-	m->key = calloc(64 * words, sizeof(*m->key));
-	if (m->sets == NULL || m->key == NULL)
+	m->plane = calloc(ZP_VIEW_PLANES * words, sizeof(*m->plane));
+	if (m->sets == NULL || m->plane == NULL)
 		return ZP_ERR_MEMORY;
 	for (size_t i = 0; i < n; i++)
 		*set[i] = m->sets + i * words;
@@ -196,7 +196,7 @@ zp_machine_free(struct zp_machine *m)
 	zp_keyring_free(&m->keys);
 	zp_roster_free(&m->roster);
 	free(m->sets);
-	free(m->key);
+	free(m->plane);
 	free(m->allowed);
 	free(m->place);
 	free(m->who);
@@ -467,7 +467,7 @@ zp_machine_peer(
 	    .in_view = zp_bits_has(m->in, place),
 	    .in_conv = zp_bits_has(m->conv, place),
 	    .seq = s->seq,
-	    .at = s->at,
+	    .at = m->roster.at[place],
 	    .acks_sent_at = s->acks_sent_at,
 	    .notes = s->notes,
 	    .messages = s->messages,
@@ -480,7 +480,7 @@ zp_machine_peer(
 		peer->told_at = 0;
 	if (s->hold > m->now)
 		peer->held_until = s->hold;
-	else if (s->at < s->mute)
+	else if (m->roster.at[place] < s->mute)
 		peer->held_until = s->mute;
 	if (s->seen_most_by != ZP_ROSTER_NONE)
 		peer->seen_most_by = &m->roster.s[s->seen_most_by].m;
@@ -558,9 +558,9 @@ give_sessions(const struct zp_machine *m, struct reasons *r)
 
 	for (size_t i = 1; i < m->roster.cap; i++) {
 		if (!s[i].taken || s[i].left ||
-		    m->now >= s[i].at + m->rules.gone)
+		    m->now >= m->roster.at[i] + m->rules.gone)
 			continue;
-		if (s[i].hold > m->now || s[i].at < s[i].mute)
+		if (s[i].hold > m->now || m->roster.at[i] < s[i].mute)
 			give(r, ZP_REASON_HELD, &s[i].m, NULL, NULL);
 		else if (!zp_bits_has(m->near, i))
 			give(r, ZP_REASON_NO_ANSWER, &s[i].m, NULL, NULL);
@@ -635,14 +635,15 @@ zp_machine_memory(const struct zp_machine *m)
 	size_t n = sizeof(*m);
 
 	n += r->cap *
-	    (sizeof(*r->s) + sizeof(*r->order) + sizeof(*r->by_mid) +
-		sizeof(*r->mids) + sizeof(*r->change) + sizeof(*r->closed) +
+	    (sizeof(*r->s) + sizeof(*r->order) + sizeof(*r->rank) +
+		sizeof(*r->at) + sizeof(*r->by_mid) + sizeof(*r->mids) +
+		sizeof(*r->change) + sizeof(*r->closed) +
 		2 * r->words * sizeof(*r->lists));
 	for (size_t i = 0; i < r->cap; i++)
 		n += r->s[i].strangers * sizeof(*r->s[i].strange);
 	n += r->flap_cap * sizeof(*r->flap);
 	n += (13 + 3) * r->words * sizeof(*m->sets);
-	n += 64 * r->words * sizeof(*m->key);
+	n += ZP_VIEW_PLANES * r->words * sizeof(*m->plane);
 	n += m->who_cap * (sizeof(*m->place) + sizeof(*m->who));
 	n += m->sent_cap * sizeof(*m->sent_at);
 	n += m->entry_cap * sizeof(*m->entry) + m->body_cap;

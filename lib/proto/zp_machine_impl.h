@@ -55,7 +55,7 @@ struct zp_machine {
 	/* Whose last hello shows our view with Z, X, TAG, DONE. */
 	uint64_t *shown[4];
 	bool shown_fresh; /* these are of the view in hand */
-	uint32_t *key; /* scratch of zp_view_choose() */
+	uint64_t *plane; /* scratch of zp_view_choose() */
 	uint64_t roster_next; /* when sets change by time */
 	uint64_t last_heard;
 	uint64_t now_spoken; /* hellos sent, over all our sessions */

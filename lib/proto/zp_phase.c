@@ -46,8 +46,13 @@ zp_phase_shows(const struct zp_machine *m, size_t place, uint8_t flag)
 void
 zp_phase_note(struct zp_machine *m, size_t place)
 {
+	const struct zp_session *s = &m->roster.s[place];
+	uint8_t flags = 0;
+
+	if ((s->flags & ZP_HELLO_Z) != 0 && is_view(m, s->view))
+		flags = s->flags;
 	for (int i = 0; m->shown_fresh && i < 4; i++)
-		if (zp_phase_shows(m, place, (uint8_t)(ZP_HELLO_Z << i)))
+		if ((flags & (ZP_HELLO_Z << i)) != 0)
 			zp_bits_add(m->shown[i], place);
 		else
 			zp_bits_del(m->shown[i], place);
@@ -277,8 +282,8 @@ name(struct zp_machine *m)
 static enum zp_err
 choose(struct zp_machine *m)
 {
-	m->view = zp_view_choose(
-	    &m->roster, m->now, &m->rules, m->near, m->conv, m->key, m->choice);
+	m->view = zp_view_choose(&m->roster, m->now, &m->rules, m->near,
+	    m->conv, m->plane, m->choice);
 	if (m->has_published &&
 	    !zp_bits_within(m->published, m->choice, m->roster.words))
 		zp_phase_raise(m);
@@ -300,7 +305,8 @@ in_company(const struct zp_machine *m)
 	for (size_t i = 1; i < m->roster.cap; i++) {
 		const struct zp_session *s = &m->roster.s[i];
 		if (zp_bits_has(m->conv, i) && !s->left && m->now < s->hold &&
-		    m->now < s->near_until && m->now < s->at + m->rules.gone)
+		    m->now < s->near_until &&
+		    m->now < m->roster.at[i] + m->rules.gone)
 			return true;
 	}
 	return false;

@@ -25,6 +25,8 @@ reserve(struct zp_roster *r, size_t cap)
 {
 	if (!grow(&r->s, cap, sizeof(*r->s)) ||
 	    !grow(&r->order, cap, sizeof(*r->order)) ||
+	    !grow(&r->rank, cap, sizeof(*r->rank)) ||
+	    !grow(&r->at, cap, sizeof(*r->at)) ||
 	    !grow(&r->by_mid, cap, sizeof(*r->by_mid)) ||
 	    !grow(&r->mids, cap, sizeof(*r->mids)) ||
 	    !grow(&r->change, cap, sizeof(*r->change)) ||
@@ -93,6 +95,13 @@ take_from(size_t *array, size_t n, size_t place)
 		at++;
 	memmove(array + at, array + at + 1, (n - at - 1) * sizeof(*array));
 	return at;
+}
+
+static void
+rank_from(struct zp_roster *r, size_t at)
+{
+	for (; at < r->count; at++)
+		r->rank[r->order[at]] = (uint16_t)at;
 }
 
 /* ---- pairs, counted along ----------------------------------------------- */
@@ -208,6 +217,7 @@ seat(struct zp_roster *r, size_t place, const struct zp_member *m)
 
 	memset(&r->s[place], 0, sizeof(r->s[place]));
 	r->s[place].m = *m;
+	r->at[place] = 0;
 	r->s[place].taken = true;
 	r->s[place].seen_most_by = ZP_ROSTER_NONE;
 	put_at(r->order, r->count, at, place);
@@ -216,6 +226,7 @@ seat(struct zp_roster *r, size_t place, const struct zp_member *m)
 	    (r->count - mid) * sizeof(*r->mids));
 	memcpy(r->mids[mid], m->mid, sizeof(*r->mids));
 	r->count++;
+	rank_from(r, at);
 	r->twins =
 	    r->twins || twins_at(r, at) || (at > 0 && twins_at(r, at - 1));
 	zp_roster_touch(r, place);
@@ -234,11 +245,12 @@ static void
 unseat(struct zp_roster *r, size_t place)
 {
 	zp_roster_place(r, place, false, false, UINT64_MAX);
-	take_from(r->order, r->count, place);
+	size_t at = take_from(r->order, r->count, place);
 	size_t mid = take_from(r->by_mid, r->count, place);
 	memmove(r->mids + mid, r->mids + mid + 1,
 	    (r->count - mid - 1) * sizeof(*r->mids));
 	r->count--;
+	rank_from(r, at);
 	if (r->twins) {
 		r->twins = false;
 		for (size_t i = 0; i < r->count && !r->twins; i++)
@@ -266,7 +278,7 @@ zp_roster_init(struct zp_roster *r, size_t limit, const struct zp_member *self)
 	memset(r, 0, sizeof(*r));
 	r->limit = limit < ZP_ROSTER_MAX ? limit : ZP_ROSTER_MAX;
 	limit = r->limit;
-	r->words = ZP_BITS_WORDS(limit);
+	r->words = zp_roster_words(limit);
 	r->row = calloc(3 * r->words, sizeof(*r->row));
 	if (r->row == NULL)
 		return ZP_ERR_MEMORY;
@@ -288,6 +300,8 @@ zp_roster_free(struct zp_roster *r)
 		forget_strangers(&r->s[i]);
 	free(r->s);
 	free(r->order);
+	free(r->rank);
+	free(r->at);
 	free(r->by_mid);
 	free(r->mids);
 	free(r->change);
@@ -330,7 +344,7 @@ zp_roster_victim(const struct zp_roster *r, const uint64_t *keep)
 		return found;
 	for (size_t i = 1; i < r->cap; i++)
 		if (!zp_bits_has(keep, i) &&
-		    (found == ZP_ROSTER_NONE || r->s[i].at < r->s[found].at))
+		    (found == ZP_ROSTER_NONE || r->at[i] < r->at[found]))
 			found = i;
 	return found;
 }
@@ -434,7 +448,7 @@ keep_lists(struct zp_roster *r, size_t place, const struct zp_hello *h,
 		int order = 1;
 		zp_hello_entry(h, i, &e);
 		while (at < r->count &&
-		    (order = memcmp(r->mids[at], e.mid, sizeof(e.mid))) < 0)
+		    (order = zp_hello_mid_order(r->mids[at], e.mid)) < 0)
 			at++;
 		if (at == r->count || order != 0) {
 			note_stranger(
@@ -465,7 +479,7 @@ zp_roster_keep(struct zp_roster *r, size_t place, uint64_t seq,
 		s->first_at = now;
 	s->said = true;
 	s->seq = seq;
-	s->at = now;
+	r->at[place] = now;
 	s->flags = h->flags;
 	s->left = (h->flags & ZP_HELLO_LEAVE) != 0;
 	if (s->m.who.gen != h->gen)

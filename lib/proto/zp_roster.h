@@ -18,6 +18,7 @@
 #define ZP_ROSTER_NONE SIZE_MAX
 #define ZP_ROSTER_SELF 0
 #define ZP_ROSTER_MAX 2048 /* places at most */
+#define ZP_ROSTER_WIDE 4
 
 struct zp_session {
 	struct zp_member m; /* who.gen: its generation */
@@ -28,7 +29,6 @@ struct zp_session {
 	uint8_t flags; /* of the last hello */
 	uint8_t strikes; /* runs that it let time out, in a row */
 	uint64_t seq; /* of the last hello */
-	uint64_t at; /* when that came */
 	uint64_t first_at; /* when its first one came */
 	uint64_t hold; /* ignored until */
 	uint64_t mute; /* hellos that came before count for nothing */
@@ -64,11 +64,13 @@ struct zp_roster {
 	size_t limit; /* places at most */
 	size_t count; /* places taken, our own included */
 	size_t *order; /* places by P || sid, ascending */
+	uint16_t *rank; /* of a place in it */
+	uint64_t *at; /* of a place: when its last hello came */
 	size_t *by_mid; /* places by member id, ascending */
 	uint8_t (*mids)[ZP_GROUP_MID_LEN]; /* the same ids, side by side */
 	bool twins; /* two sessions have the same P */
 	uint64_t gens; /* grows when a generation does */
-	size_t words; /* of every set of places */
+	size_t words; /* of every set of places, whole in ZP_ROSTER_WIDE */
 	uint64_t *lists; /* row a: whom a's last hello lists */
 	uint64_t *listed_by; /* row b: whose last hellos list b */
 	uint64_t *row; /* scratch: a row */
@@ -87,6 +89,15 @@ struct zp_roster {
 	size_t flaps;
 	size_t flap_cap;
 };
+
+/* Words of a set of so many places. */
+static inline size_t
+zp_roster_words(size_t places)
+{
+	const size_t each = 64 * (size_t)ZP_ROSTER_WIDE;
+
+	return (places + each - 1) / each * ZP_ROSTER_WIDE;
+}
 
 /* At most `limit` sessions, ours included.  ZP_ERR_MEMORY. */
 ZP_CHECKED enum zp_err

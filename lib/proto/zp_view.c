@@ -40,7 +40,8 @@ drop_replaced(const struct zp_roster *r, uint64_t now,
 		for (; j < r->count && same_p(newer, &r->s[r->order[j]]); j++) {
 			const struct zp_session *s = &r->s[r->order[j]];
 			if (r->order[j] == ZP_ROSTER_SELF ||
-			    !same_idkey(newer, s) || s->at >= newer->first_at)
+			    !same_idkey(newer, s) ||
+			    r->at[r->order[j]] >= newer->first_at)
 				continue;
 			if (now < newer->first_at + rules->replaced) {
 				sooner(next, newer->first_at + rules->replaced,
@@ -59,10 +60,10 @@ look(struct zp_roster *r, uint64_t now, const struct zp_view_rules *rules,
     size_t place)
 {
 	const struct zp_session *s = &r->s[place];
-	const uint64_t gone = s->at + rules->gone;
+	const uint64_t at = r->at[place], gone = at + rules->gone;
 	uint64_t next = UINT64_MAX;
 	bool heard =
-	    s->taken && s->said && !s->left && s->at >= s->mute && now < gone;
+	    s->taken && s->said && !s->left && at >= s->mute && now < gone;
 
 	if (heard) {
 		sooner(&next, gone, now);
@@ -95,137 +96,172 @@ zp_view_near(struct zp_roster *r, uint64_t now,
 /* ---- taking out --------------------------------------------------------- */
 
 /*
- * A member's key has late, pairs, not in `conv` and its place in the order,
- * the weightier the higher, so that the greatest key is the next to go; 0
- * for who is not in.  Pairs have an offset common to all, so that one may
- * leave by a look at its closed pairs or at its open ones, whichever are
- * fewer.
+ * With how many each member of v is in an open pair, as binary numbers that
+ * lie across: plane k has bit k of everybody's.  So who has most, and one
+ * less for a whole row, are a few operations for each 64 members.
  */
-#define RANK_BITS 12
-#define KEY_OUTSIDE (UINT32_C(1) << RANK_BITS)
-#define KEY_PAIR (UINT32_C(1) << (RANK_BITS + 1))
-#define KEY_LATE (UINT32_C(1) << (2 * RANK_BITS + 1))
-_Static_assert(
-    2 * ZP_ROSTER_MAX <= KEY_LATE / KEY_PAIR && ZP_ROSTER_MAX <= KEY_OUTSIDE,
-    "pairs, their offset and a place in the order fit into a key");
+_Static_assert(ZP_ROSTER_MAX <= 1 << ZP_VIEW_PLANES, "a number of pairs fits");
 
-/* Word w of the row of those in v who are in an open pair with a. */
-static uint64_t
-open_word(const struct zp_roster *r, const uint64_t *v, size_t a, size_t w)
+#define WORDS_MAX (ZP_ROSTER_MAX / 64)
+
+/* Loops over words go by so many, which compilers turn into wide ones. */
+#define WIDE 4
+_Static_assert(ZP_ROSTER_WIDE % WIDE == 0, "sets are whole in wide words");
+
+struct sieve {
+	const struct zp_roster *r;
+	size_t words; /* in use of each set, whole in WIDE */
+	uint64_t *v;
+	uint64_t *plane;
+	size_t planes; /* in use: what is above is 0 */
+	bool has_late;
+	uint64_t late[WORDS_MAX];
+};
+
+/* The row of those in v who are in an open pair with a. */
+static void
+open_row(const struct sieve *f, size_t a, uint64_t *row)
 {
-	uint64_t closed =
-	    zp_roster_lists(r, a)[w] & zp_roster_listed_by(r, a)[w];
-	uint64_t row = v[w] & ~closed;
+	const uint64_t *lists = zp_roster_lists(f->r, a);
+	const uint64_t *by = zp_roster_listed_by(f->r, a);
 
-	if (a / 64 == w)
-		row &= ~(UINT64_C(1) << (a % 64));
-	return row;
+	for (size_t w = 0; w < f->words; w += WIDE)
+		for (size_t i = w; i < w + WIDE; i++)
+			row[i] = f->v[i] & ~(lists[i] & by[i]);
+	zp_bits_del(row, a);
 }
 
 /*
  * Pairs among v.  The roster's counts are of all who are near by its own
  * look, so they hold if v is that set.
  */
-static uint32_t
-pairs_of(const struct zp_roster *r, const uint64_t *v, size_t a, bool counted)
+static size_t
+pairs_of(const struct sieve *f, size_t a, bool counted)
 {
-	size_t n = 0;
+	uint64_t row[WORDS_MAX];
 
 	if (counted)
-		return (uint32_t)(r->near_count - 1) - r->closed[a];
-	for (size_t w = 0; w < r->words; w++)
-		n += (size_t)__builtin_popcountll(open_word(r, v, a, w));
-	return (uint32_t)n;
+		return f->r->near_count - 1 - f->r->closed[a];
+	open_row(f, a, row);
+	return zp_bits_count(row, f->words);
 }
 
-/* Fills key; false if no pair is open. */
-static bool
-make_keys(const struct zp_roster *r, uint64_t now, uint64_t late,
-    const uint64_t *conv, const uint64_t *v, uint32_t *key)
+static void
+add_pairs(struct sieve *f, size_t a, size_t pairs)
 {
-	const bool counted = memcmp(v, r->near, r->words * sizeof(*v)) == 0;
-	bool open = false;
+	size_t k = 0;
+
+	for (; pairs != 0; pairs >>= 1, k++)
+		if ((pairs & 1) != 0)
+			zp_bits_add(f->plane + k * f->words, a);
+	if (f->planes < k)
+		f->planes = k;
+}
+
+static void
+fill(struct sieve *f, uint64_t now, uint64_t late)
+{
+	const struct zp_roster *r = f->r;
+	const bool counted =
+	    memcmp(f->v, r->near, r->words * sizeof(*f->v)) == 0;
 
 	if (counted && r->closed_sum == r->near_count * (r->near_count - 1))
-		return false;
-	memset(key, 0, 64 * r->words * sizeof(*key));
-	for (size_t i = 0; i < r->count; i++) {
-		size_t a = r->order[i];
-		if (!zp_bits_has(v, a))
-			continue;
-		uint32_t pairs = pairs_of(r, v, a, counted);
-		open = open || pairs > 0;
-		key[a] = (uint32_t)i + pairs * KEY_PAIR;
-		if (!zp_bits_has(conv, a))
-			key[a] += KEY_OUTSIDE;
-		if (now - r->s[a].at > late)
-			key[a] += KEY_LATE;
-	}
-	return open;
-}
-
-/* Eight at a time, which compilers turn into wide instructions. */
-static uint32_t
-greatest(const uint32_t *key, size_t n)
-{
-	int32_t most[8] = {0};
-
-	for (size_t i = 0; i < n; i += 8)
-		for (size_t j = 0; j < 8; j++) {
-			int32_t k = (int32_t)key[i + j];
-			most[j] = k > most[j] ? k : most[j];
-		}
-	for (size_t j = 1; j < 8; j++)
-		most[0] = most[j] > most[0] ? most[j] : most[0];
-	return (uint32_t)most[0];
-}
-
-/* Adds to the keys of those in row w. */
-static void
-add_to_row(uint32_t *key, size_t w, uint64_t row, uint32_t what)
-{
-	for (; row != 0; row &= row - 1)
-		key[w * 64 + (size_t)__builtin_ctzll(row)] += what;
-}
-
-static void
-take_out(const struct zp_roster *r, uint64_t *v, uint32_t *key, size_t a,
-    uint32_t *n)
-{
-	const uint32_t pairs = key[a] % KEY_LATE / KEY_PAIR - n[1];
-
-	zp_bits_del(v, a);
-	key[a] = 0;
-	n[0]--;
-	if (2 * pairs > n[0]) {
-		/* One pair less for all, but for those who had none with it. */
-		n[1]++;
-		for (size_t w = 0; w < r->words; w++)
-			add_to_row(
-			    key, w, v[w] & ~open_word(r, v, a, w), KEY_PAIR);
 		return;
-	}
-	for (size_t w = 0; w < r->words; w++)
-		add_to_row(key, w, open_word(r, v, a, w), 0 - KEY_PAIR);
+	memset(f->plane, 0, ZP_VIEW_PLANES * f->words * sizeof(*f->plane));
+	for (size_t w = 0; w < f->words; w++)
+		for (uint64_t x = f->v[w]; x != 0; x &= x - 1) {
+			size_t a = w * 64 + (size_t)__builtin_ctzll(x);
+			add_pairs(f, a, pairs_of(f, a, counted));
+			if (now - r->at[a] <= late)
+				continue;
+			zp_bits_add(f->late, a);
+			f->has_late = true;
+		}
 }
 
-/* Until no pair is open.  n: members of v, and the offset of pairs. */
-static void
-take_out_all(const struct zp_roster *r, uint64_t *v, uint32_t *key)
+/* Leaves those of `set` that are in `with`, too, if there are any. */
+static bool
+narrow(uint64_t *set, const uint64_t *with, size_t words)
 {
-	uint32_t n[2] = {(uint32_t)zp_bits_count(v, r->words), 0};
+	uint64_t both[WORDS_MAX], any[WIDE] = {0};
 
-	for (;;) {
-		uint32_t k = greatest(key, r->cap);
-		size_t a = r->order[k % KEY_OUTSIDE];
-		if (k == 0)
-			return;
-		if (k % KEY_LATE / KEY_PAIR > n[1])
-			take_out(r, v, key, a, n);
-		else if (k >= KEY_LATE)
-			key[a] -= KEY_LATE;
-		else
-			return;
+	for (size_t w = 0; w < words; w += WIDE)
+		for (size_t i = 0; i < WIDE; i++) {
+			both[w + i] = set[w + i] & with[w + i];
+			any[i] |= both[w + i];
+		}
+	if ((any[0] | any[1] | any[2] | any[3]) == 0)
+		return false;
+	memcpy(set, both, words * sizeof(*set));
+	return true;
+}
+
+/* Who of `set` are in most open pairs; false if none is in any. */
+static bool
+most_pairs(const struct sieve *f, uint64_t *set)
+{
+	bool some = false;
+
+	for (size_t k = f->planes; k-- > 0;)
+		some = narrow(set, f->plane + k * f->words, f->words) || some;
+	return some;
+}
+
+static size_t
+highest(const struct sieve *f, const uint64_t *set)
+{
+	size_t found = ZP_ROSTER_NONE;
+
+	for (size_t w = 0; w < f->words; w++)
+		for (uint64_t x = set[w]; x != 0; x &= x - 1) {
+			size_t a = w * 64 + (size_t)__builtin_ctzll(x);
+			if (found == ZP_ROSTER_NONE ||
+			    f->r->rank[a] > f->r->rank[found])
+				found = a;
+		}
+	return found;
+}
+
+/* The next to go, or ZP_ROSTER_NONE. */
+static size_t
+next_out(struct sieve *f, const uint64_t *conv)
+{
+	uint64_t set[WORDS_MAX], out[WORDS_MAX];
+
+	memcpy(set, f->v, f->words * sizeof(*set));
+	/* Who is late and in no open pair stays so. */
+	f->has_late =
+	    f->has_late && narrow(set, f->late, f->words) && most_pairs(f, set);
+	if (!f->has_late) {
+		memcpy(set, f->v, f->words * sizeof(*set));
+		if (!most_pairs(f, set))
+			return ZP_ROSTER_NONE;
+	}
+	for (size_t w = 0; w < f->words; w++)
+		out[w] = ~conv[w];
+	narrow(set, out, f->words);
+	return highest(f, set);
+}
+
+/* One pair less for all who are in an open pair with a. */
+static void
+take_out(struct sieve *f, size_t a)
+{
+	uint64_t row[WORDS_MAX], any = 1;
+
+	zp_bits_del(f->v, a);
+	open_row(f, a, row);
+	for (size_t k = 0; k < f->planes && any != 0; k++) {
+		uint64_t *plane = f->plane + k * f->words;
+		uint64_t borrow[WIDE] = {0};
+		for (size_t w = 0; w < f->words; w += WIDE)
+			for (size_t i = 0; i < WIDE; i++) {
+				uint64_t is = plane[w + i];
+				plane[w + i] = is ^ row[w + i];
+				row[w + i] &= ~is;
+				borrow[i] |= row[w + i];
+			}
+		any = borrow[0] | borrow[1] | borrow[2] | borrow[3];
 	}
 }
 
@@ -250,17 +286,22 @@ last_in_order(
 struct zp_view_result
 zp_view_choose(const struct zp_roster *r, uint64_t now,
     const struct zp_view_rules *rules, const uint64_t *near,
-    const uint64_t *conv, uint32_t *key, uint64_t *v)
+    const uint64_t *conv, uint64_t *plane, uint64_t *v)
 {
 	struct zp_view_result result = {0};
+	struct sieve f = {.r = r, .v = v, .plane = plane};
+	size_t a;
+
 	memcpy(v, near, r->words * sizeof(*v));
-	result.open = make_keys(r, now, rules->late, conv, v, key);
-	if (result.open)
-		take_out_all(r, v, key);
+	f.words = zp_roster_words(r->cap);
+	fill(&f, now, rules->late);
+	result.open = f.planes > 0;
+	while (f.planes > 0 && (a = next_out(&f, conv)) != ZP_ROSTER_NONE)
+		take_out(&f, a);
 	zp_bits_add(v, ZP_ROSTER_SELF);
 	size_t n = zp_bits_count(v, r->words);
 	for (; n > rules->max_members; n--) {
-		size_t a = last_in_order(r, v, conv);
+		a = last_in_order(r, v, conv);
 		result.full = true;
 		if (a == ZP_ROSTER_SELF) {
 			memset(v, 0, r->words * sizeof(*v));

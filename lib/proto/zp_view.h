@@ -35,9 +35,11 @@ zp_view_near(struct zp_roster *r, uint64_t now,
  * list one another: first one late, then one in most open pairs, then one
  * not in `conv`, then the highest P || sid; likewise, from the third rule
  * on, until no more than max_members are left.  If we ourselves are too many
- * by that order, V is we alone.  `key`: scratch, 64 for
- * each word of a set.
+ * by that order, V is we alone.  `plane`: scratch,
+ * ZP_VIEW_PLANES sets.
  */
+#define ZP_VIEW_PLANES 11
+
 struct zp_view_result {
 	bool open; /* a pair of near members is open */
 	bool full; /* somebody near had no place, or we had none */
@@ -46,6 +48,6 @@ struct zp_view_result {
 struct zp_view_result
 zp_view_choose(const struct zp_roster *r, uint64_t now,
     const struct zp_view_rules *rules, const uint64_t *near,
-    const uint64_t *conv, uint32_t *key, uint64_t *v);
+    const uint64_t *conv, uint64_t *plane, uint64_t *v);
 
 #endif

@@ -25,7 +25,7 @@ raw_ascending(const uint8_t *raw, uint16_t count)
 {
 	for (uint16_t i = 1; i < count; i++) {
 		const uint8_t *e = raw + (size_t)i * ZP_HELLO_ENTRY_LEN;
-		if (memcmp(e - ZP_HELLO_ENTRY_LEN, e, ZP_HELLO_MID_LEN) >= 0)
+		if (zp_hello_mid_order(e - ZP_HELLO_ENTRY_LEN, e) >= 0)
 			return false;
 	}
 	return true;

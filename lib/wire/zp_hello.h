@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/zp_be.h"
 #include "base/zp_err.h"
 
 /*
@@ -89,5 +90,19 @@ zp_hello_entry(const struct zp_hello *h, uint16_t i, struct zp_hello_entry *e);
 ZP_CHECKED enum zp_err
 zp_hello_write(
     const struct zp_hello *h, uint8_t *body, size_t cap, size_t *len);
+
+/* Like memcmp() of two member ids; a hello has many. */
+static inline int
+zp_hello_mid_order(const uint8_t a[static ZP_HELLO_MID_LEN],
+    const uint8_t b[static ZP_HELLO_MID_LEN])
+{
+	uint64_t x = zp_be64(a), y = zp_be64(b);
+
+	if (x == y) {
+		x = zp_be64(a + 8);
+		y = zp_be64(b + 8);
+	}
+	return (x > y) - (x < y);
+}
 
 #endif
