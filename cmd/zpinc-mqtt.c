@@ -276,22 +276,40 @@ take_tls(struct mqtt *m, const struct zp_url *url)
 	return zp_tls_expect(m->tls, url->host) ? ZP_OK : ZP_ERR_MEMORY;
 }
 
+/* What of a URL would be of no effect here is a mistake. */
+static enum zp_err
+look_at_url(struct mqtt *m, const struct zp_url *url)
+{
+	const char *wrong = NULL;
+
+	if (url->host == NULL || url->host[0] == '\0')
+		wrong = "the URL names no host";
+	else if (url->path[0] != '\0' && strcmp(url->path, "/") != 0)
+		wrong = "the URL has a path, and MQTT knows none";
+	else if (url->password != NULL &&
+	    (url->user == NULL || url->user[0] == '\0'))
+		wrong = "the URL has a password and no user";
+	if (wrong == NULL)
+		return ZP_OK;
+	zp_transport_warn(m->t, "%s", wrong);
+	return ZP_ERR_USAGE;
+}
+
 static enum zp_err
 start(void *self, struct zp_transport *t)
 {
 	struct mqtt *m = self;
 	const struct zp_transport_args *args = zp_transport_args(t);
-	enum zp_err err = ZP_OK;
+	enum zp_err err;
 	char buf[ZP_SAY_NAME];
 
 	m->t = t;
 	m->version = MQTT_PROTOCOL_V5;
 	zp_echo_init(&m->echo, ECHOES);
 	mosquitto_lib_init();
-	if (args->url->host == NULL || args->url->host[0] == '\0') {
-		zp_transport_warn(t, "the URL names no host");
-		return ZP_ERR_USAGE;
-	}
+	err = look_at_url(m, args->url);
+	if (err)
+		return err;
 	if (args->cursor != NULL)
 		zp_transport_warn(t, "MQTT knows no cursor; --state resumes");
 	if (m->state_path != NULL && subscribes(m)) {

@@ -22,6 +22,8 @@ example() {
 		-e 's/vmstat 60/vmstat 1 2/' \
 		-e "s/-h broker/-h 127.0.0.1 -p ${MOSQUITTO_PORT:-0}/" \
 		-e "s/-h redis/-h 127.0.0.1 -p ${REDIS_PORT:-0}/" \
+		-e "s|mqtt://broker|mqtt://127.0.0.1:${MOSQUITTO_PORT:-0}|" \
+		-e "s|redis://redis|redis://127.0.0.1:${REDIS_PORT:-0}|" \
 		-e "s|https://relay.example|http://127.0.0.1:${NCHAN_PORT:-0}|" \
 		-e "s|/srv/|$HOME/srv/|; s|/var/log/|$HOME/log/|" \
 		-e "s|PATH=/usr/local/bin:|PATH=$ZP_BUILD:|"

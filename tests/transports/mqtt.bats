@@ -261,6 +261,17 @@ with_passwords() {
 	end reader
 }
 
+@test "what a URL has that would be of no effect is refused" {
+	for url in mqtt://h/ops mqtt://:pw@h mqtt:// 'mqtt://h?topic=x' \
+		'mqtt://h?state' 'mqtt://h?cafile=x'; do
+		echo "$url" > url
+		run zpinc_mqtt @url < /dev/null
+		echo "$url: $status $output"
+		[ "$status" -eq 2 ]
+		[[ "$output" != *pw* ]]
+	done
+}
+
 @test "a wrong password ends it at once, with exit 5 and the reason" {
 	with_passwords
 	records 1 1 > one
