@@ -70,7 +70,7 @@
 #define PROBE_LEN 35
 #define STATE_MAX 16384
 
-enum state { OFF, DIALLING, WAITING, UP };
+enum state { OFF, DIALLING, SHAKING, WAITING, UP };
 
 struct mqtt {
 	struct zp_transport *t;
@@ -87,6 +87,7 @@ struct mqtt {
 
 	enum state state;
 	bool lost; /* the link ended, not we */
+	int dialled; /* errno when it was begun */
 	bool let_in; /* once at least */
 	int64_t heard_at, asked_at;
 	bool asked;
@@ -499,8 +500,10 @@ dial(struct mqtt *m, const struct addrinfo *a, int *rc)
 		snprintf(host, sizeof(host), "%s", url->host);
 	m->state = DIALLING;
 	m->heard_at = zp_transport_now(m->t);
+	errno = 0;
 	*rc = mosquitto_connect_async(
 	    m->mosq, host, port, keepalive < 10 ? 10 : keepalive);
+	m->dialled = errno;
 	return *rc == MOSQ_ERR_SUCCESS;
 }
 
@@ -903,8 +906,8 @@ publish(void *self, struct zp_item *item)
 static void
 link_failed(struct mqtt *m, int rc, int why)
 {
-	bool tcp = m->state == DIALLING && m->next != NULL &&
-	    (m->tls == NULL || !zp_tls_refused(m->tls));
+	bool tcp = (m->state == DIALLING || m->state == SHAKING) &&
+	    m->next != NULL && (m->tls == NULL || !zp_tls_refused(m->tls));
 
 	if (m->other_version) {
 		m->version = MQTT_PROTOCOL_V311;
@@ -1023,7 +1026,7 @@ look_after(struct mqtt *m, int *wait_ms)
 		*wait_ms = (int)(m->live_at - now);
 	if (m->state == UP && may_write(m))
 		rc = mosquitto_loop_misc(m->mosq);
-	if (rc == MOSQ_ERR_SUCCESS && m->state != DIALLING && may_write(m) &&
+	if (rc == MOSQ_ERR_SUCCESS && m->state >= WAITING && may_write(m) &&
 	    mosquitto_want_write(m->mosq))
 		rc = write_packets(m);
 	if (rc != MOSQ_ERR_SUCCESS)
@@ -1087,23 +1090,47 @@ read_packets(struct mqtt *m)
 	return rc;
 }
 
+/*
+ * While hands are shaken libmosquitto takes a dead socket for one that is not
+ * ready.  The first to look at it may have been OpenSSL, as it was begun.
+ */
+static int
+socket_error(const struct mqtt *m, int fd)
+{
+	socklen_t len = sizeof(int);
+	int why = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &len) != 0)
+		return errno;
+	if (why != 0)
+		return why;
+	return m->dialled == EINPROGRESS || m->dialled == EAGAIN ? 0
+								 : m->dialled;
+}
+
 static void
 service(void *self, const struct pollfd *fds, size_t n)
 {
 	struct mqtt *m = self;
-	int rc = MOSQ_ERR_SUCCESS;
+	int rc = MOSQ_ERR_SUCCESS, dead = 0;
 
 	if (m->mosq == NULL || n == 0 || fds[0].revents == 0)
 		return;
-	if (m->state == DIALLING && (fds[0].revents & (POLLOUT | POLLERR))) {
+	bool begins = m->state == DIALLING || m->state == SHAKING;
+	bool gone = (fds[0].revents & (POLLERR | POLLHUP)) != 0;
+	if (begins && gone && m->tls != NULL)
+		dead = socket_error(m, fds[0].fd);
+	if (begins && (fds[0].revents & (POLLOUT | POLLERR))) {
 		rc = mosquitto_loop_write(m->mosq, 1);
-		/* With TLS, as long as there are hands to shake. */
-		if (rc == MOSQ_ERR_SUCCESS && m->tls == NULL)
-			m->state = WAITING;
+		if (rc == MOSQ_ERR_SUCCESS)
+			m->state = m->tls != NULL ? SHAKING : WAITING;
 	}
-	if (rc == MOSQ_ERR_SUCCESS &&
-	    (fds[0].revents & (POLLIN | POLLERR | POLLHUP)))
+	if (rc == MOSQ_ERR_SUCCESS && ((fds[0].revents & POLLIN) || gone))
 		rc = read_packets(m);
+	if (rc == MOSQ_ERR_SUCCESS && m->state == SHAKING && gone) {
+		errno = dead;
+		rc = dead != 0 ? MOSQ_ERR_ERRNO : MOSQ_ERR_CONN_LOST;
+	}
 	if (rc == MOSQ_ERR_SUCCESS)
 		acknowledge_at_once(m);
 	if (rc != MOSQ_ERR_SUCCESS || m->refusal[0] != '\0')

@@ -3,6 +3,7 @@
 # conformance.suite for what a driver is.
 
 load ../compose/servers.bash
+load tls.bash
 
 DRIVER_TRANSPORT=zpinc-mqtt
 DRIVER_RETAINS=0
@@ -11,10 +12,18 @@ DRIVER_KEEPALIVE=(-k 1)
 driver_setup() {
 	MOSQUITTO_PORT=$(free_port)
 	MOSQUITTO_PID=
+	[ -n "${ZP_TLS:-}" ] || return 0
+	tls_make tls
+	TLS_PORT=$(free_port)
+	DRIVER_ARGUMENTS+=(--cafile "$PWD/tls/ca.pem")
+	export MOSQUITTO_CONF="listener $TLS_PORT 127.0.0.1
+certfile $PWD/tls/server.pem
+keyfile $PWD/tls/server.key"
 }
 
 driver_start() {
 	start_mosquitto "$BATS_TEST_TMPDIR/server" "$MOSQUITTO_PORT"
+	[ -z "${ZP_TLS:-}" ] || await_port "$TLS_PORT"
 }
 
 # By TERM, since it has on disk what it acknowledged only then.
@@ -27,7 +36,11 @@ driver_teardown() {
 }
 
 driver_url() {
-	echo "mqtt://127.0.0.1:$MOSQUITTO_PORT"
+	if [ -n "${ZP_TLS:-}" ]; then
+		echo "mqtts://127.0.0.1:$TLS_PORT"
+	else
+		echo "mqtt://127.0.0.1:$MOSQUITTO_PORT"
+	fi
 }
 
 driver_inject() {

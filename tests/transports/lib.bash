@@ -34,10 +34,10 @@ firsts() {
 	numbers "$@" | awk '!seen[$0]++'
 }
 
-# wait_until COMMAND...: at most 20 seconds.
+# wait_until COMMAND...: at most a minute.
 wait_until() {
-	local i
-	for ((i = 0; i < 1200; i++)); do
+	local end=$((SECONDS + 60))
+	while [ "$SECONDS" -lt "$end" ]; do
 		if "$@"; then
 			return 0
 		fi

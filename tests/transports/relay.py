@@ -2,9 +2,10 @@
 """A small HTTP server for what no real one in Debian does: to speak as ntfy
 does, to fail in chosen ways, and to tell what it was sent.
 
-    relay.py PORTFILE LOG
+    relay.py PORTFILE LOG [PORT STORE]
 
 It writes its port into PORTFILE and a line of JSON for each request into LOG.
+What it keeps is in the file STORE, if there is one, also when it is killed.
 The first part of the path says what it is:
 
     /ntfy/TOPIC...        ntfy, after its documentation; a message that begins
@@ -32,6 +33,13 @@ change = threading.Condition()
 topics = {}  # path -> [(number, id, text, cached)]
 counts = {}
 log = open(sys.argv[2], "a", buffering=1)
+port, store = 0, None
+if len(sys.argv) > 4:
+    port, store = int(sys.argv[3]), open(sys.argv[4], "a+", buffering=1)
+    store.seek(0)
+    for line in store:
+        name, message = json.loads(line)
+        topics.setdefault(name, []).append(tuple(message))
 
 NASTY = "no \x1b[2Jentry\r\n#live\nfor you"
 PAGE = ("<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n"
@@ -70,6 +78,8 @@ class Relay(BaseHTTPRequestHandler):
             kept = topics.setdefault(topic, [])
             n = kept[-1][0] + 1 if kept else 1
             kept.append((n, "Kq%010dx" % n, text, cached))
+            if store:
+                store.write(json.dumps((topic, kept[-1])) + "\n")
             change.notify_all()
         return kept[-1]
 
@@ -215,7 +225,7 @@ class Server(ThreadingHTTPServer):
         pass  # who hangs up
 
 
-server = Server(("127.0.0.1", 0), Relay)
+server = Server(("127.0.0.1", port), Relay)
 with open(sys.argv[1] + ".new", "w") as f:
     f.write(str(server.server_address[1]))
 os.rename(sys.argv[1] + ".new", sys.argv[1])
