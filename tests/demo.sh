@@ -165,7 +165,7 @@ tap() {
 		< /dev/null > "$dir/tap" 2> "$dir/tap.err" &
 	server="$server $!"
 	i=0
-	until grep -q '^#live' "$dir/tap"; do
+	until grep -qs '^#live' "$dir/tap"; do
 		i=$((i + 1))
 		[ $i -lt 600 ] || wrong "the relay cannot be heard"
 		sleep 0.05
