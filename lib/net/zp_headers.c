@@ -69,8 +69,11 @@ zp_headers_read(const char *path, size_t *line,
 	if (err)
 		return err;
 	/* A NUL would hide what stands behind it. */
-	if (memchr(text, '\0', len) != NULL)
+	if (memchr(text, '\0', len) != NULL) {
 		err = ZP_ERR_FORMAT;
+		for (number = 1, rest = text; *rest != '\0'; rest++)
+			number += *rest == '\n';
+	}
 	for (rest = text; !err && (word = strsep(&rest, "\n")) != NULL;) {
 		number++;
 		err = take_line(word, add, arg);

@@ -12,15 +12,22 @@ static char kept_none;
 
 /* ---- from hiredis ---- */
 
+/* Arrays around it.  hiredis itself ends at eight, or never. */
+static unsigned
+depth_of(const redisReadTask *task)
+{
+	unsigned depth = 0;
+
+	for (; task->parent != NULL && depth < ZP_RESP_DEPTH;
+	     task = task->parent)
+		depth++;
+	return depth;
+}
+
 static void
 locate(const redisReadTask *task, struct zp_resp_at *at)
 {
-	const redisReadTask *t = task;
-
-	at->depth = 0;
-	for (; t->parent != NULL; t = t->parent)
-		at->depth++;
-	/* hiredis ends at a depth of seven. */
+	at->depth = depth_of(task);
 	for (unsigned d = at->depth; d > 0; d--, task = task->parent) {
 		at->index[d] = (size_t)task->idx;
 		at->of[d] = (size_t)task->parent->elements;
@@ -69,6 +76,10 @@ on_array(const redisReadTask *task, int elements)
 {
 	struct zp_resp *r = task->privdata;
 
+	/* What would be in it has no place in struct zp_resp_at: no object
+	   makes hiredis give up. */
+	if (depth_of(task) + 1 >= ZP_RESP_DEPTH)
+		return NULL;
 	if (task->parent == NULL) {
 		r->reply.array = true;
 		r->reply.elements = elements > 0 ? (size_t)elements : 0;

@@ -377,6 +377,78 @@ def f_inbox():
         yield bytes([how]) + one + bytes([0, 1, 0, 9, 9, 3]) + b"\x1b[m" + msg
 
 
+def f_outstore():
+    note = "+ %s %d 1700000000000 %d\n%s"
+    one = record().encode().decode() + "\n"
+    head = "zpinc-notes 1\n"
+    a = note % (zpinc.b64(SID), 1, len(one), one)
+    b = note % (zpinc.b64(SID), 2, 2 * len(one), 2 * one)
+    for text in ("", head, head + a + b, head + a + f"- {zpinc.b64(SID)} 1\n"
+                 + b, head + a + b[:90], head + b + a + a):
+        yield text.encode()
+
+
+def f_headers():
+    yield b"Authorization: Bearer tk_abc\n# mine\n\nX-A:\tb\r\n"
+    yield b"no header\nX: y"
+    yield b": empty\n"
+    yield b"A b: c\nX: y\0z\n"
+
+
+def f_httpurl():
+    for url in ("https://relay.example/{topic}", "http://h:80/{pub|sub}/x",
+                "ntfy://ntfy.sh", "http://[::1]:8080/a/{p|s|l}?id={topic}",
+                "https://u:p@h/?auth=x", "http://h/{topic}/{topic}",
+                "http://h/{a|b|c|d}", "http://h/{"):
+        for how in (0, 1, 2, 15, 28):
+            yield bytes([how]) + url.encode()
+
+
+def f_nchan():
+    told = (b'{"messages": 3, "requested": 0, "subscribers": 1, '
+            b'"last_message_id": "1732300002:1" }')
+    for how in (0, 4, 2, 1):
+        for last in (b"1732300002:0", b"1732300002:2", b"", b"x"):
+            yield bytes([how]) + last + b"\n" + told
+    yield b"\2\n"
+    yield b"\4" + b"1732300002:3\n" + told.replace(b": 3", b": 0")
+
+
+def f_dirread():
+    line = record().encode() + b"\n"
+    part = line[:200]
+    yield bytes([7, 0, 4, 0, 0, len(part)]) + part + bytes([7, 0, 4, 0, 7, 0])
+    yield bytes([4, 0, 7, 0, 6, 0, 4, 0, 2, len(part)]) + part + \
+        bytes([5, 1, 7, 0, 11, 1, 7, 0, 19, 2, 7, 0, 5, 0])
+    yield b"".join(bytes([(i % 5) << 3, 30]) + part[i:i + 30] +
+                   bytes([4, 0, 7, 0, 6, 1]) for i in range(12))
+
+
+def f_resp():
+    for step in (0, 3, 63):
+        at = bytes([step])
+        yield at + b"+OK\r\n-ERR no\r\n:7\r\n$5\r\nhello\r\n$-1\r\n*0\r\n"
+        yield at + (b"*3\r\n$7\r\nmessage\r\n$2\r\nzT\r\n$4\r\nzp1.\r\n"
+                    b"*-1\r\n*1\r\n-EXECABORT\r\n")
+        yield at + (b"*1\r\n*2\r\n$1\r\nk\r\n*1\r\n*2\r\n$3\r\n1-1\r\n"
+                    b"*2\r\n$1\r\nr\r\n$3\r\nzp1\r\n")
+        yield at + b"*1\r\n" * 6 + b"$1\r\nx\r\n"
+        yield at + b"*1\r\n" * 8 + b"$1\r\nx\r\n"
+
+
+def f_presence():
+    go = bytes([7, 8, 1, 0, 0, 40])
+    hello = zpinc.make_hello(dict(flags=0, gen=1, notes=0, messages=0,
+                                  entries=[]))
+    def forged(how):
+        return bytes([how, min(len(hello), 255)]) + hello[:255]
+    for head in range(0, 16, 3):
+        yield bytes([head]) + go * 3
+        yield bytes([head]) + go * 2 + bytes([5, 0]) + go + bytes([36, 9]) + go
+        yield bytes([head]) + go + forged(2) + forged(10) + forged(18) + \
+            forged(82) + go + forged(19) + bytes([4, 0, 7, 100]) + go
+
+
 def main():
     out, names = sys.argv[1], sys.argv[2:]
     targets = {n[2:]: f for n, f in globals().items() if n.startswith("f_")}
