@@ -1,8 +1,6 @@
 /*
  * zpinc-seal: lines, or all of its input, into encrypted records.
  */
-#include <errno.h>
-#include <poll.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +18,9 @@
 	"                  [--max-record N] [--no-time] [--file TYPE]\n" \
 	"                  [--confine]"
 #define BLOCK 32768
-/* Bytes of parts that -w seals at once, and the fewest it takes. */
-#define BATCH 262144
-#define MANY 4
+/* Bytes that -w reads, and that a thread seals, at once. */
+#define BLOCK_WHOLE 131072
+#define BATCH 524288
 /* A line is shown as one body, and bodies are shown up to this length. */
 #define LINE_MAX_LEN 1048576
 
@@ -252,20 +250,12 @@ seal_lines(struct seal *s, uint64_t n)
 	return end_batch(s);
 }
 
-/* Reads on, and waits where somebody made standard input non-blocking. */
 static enum zp_err
 read_on(struct seal *s)
 {
-	for (;;) {
-		enum zp_err err = zp_in_fill(&s->in);
-		if (err == ZP_ERR_IO && errno == EAGAIN) {
-			struct pollfd p = {
-			    .fd = STDIN_FILENO, .events = POLLIN};
-			if (poll(&p, 1, -1) >= 0 || errno == EINTR)
-				continue;
-		}
-		return err ? fail("standard input", err) : ZP_OK;
-	}
+	enum zp_err err = zp_in_fill_wait(&s->in);
+
+	return err ? fail("standard input", err) : ZP_OK;
 }
 
 /* A line beyond all limits: say so and drop what is left of it. */
@@ -339,9 +329,9 @@ fail_whole(const struct seal *s, enum zp_err err)
 static size_t
 batch_size(const struct seal *s)
 {
-	size_t room = s->ops->room(s->speaker), n = BATCH / room;
+	size_t room = s->ops->room(s->speaker);
 
-	return room * (n < MANY ? MANY : n);
+	return room < BATCH ? BATCH / room * room : room;
 }
 
 /* Reads until a part is there that is not the last, and what else is ready. */
@@ -349,7 +339,7 @@ static enum zp_err
 gather(struct seal *s)
 {
 	size_t room = s->ops->room(s->speaker);
-	size_t most = s->ops->parts ? batch_size(s) : room;
+	size_t most = s->ops->stream ? batch_size(s) : room;
 	enum zp_err err = ZP_OK;
 
 	while (!err && !s->in.eof && zp_in_len(&s->in) <= most &&
@@ -358,25 +348,31 @@ gather(struct seal *s)
 	return err;
 }
 
-/* Many parts at once, or the next one.  *last: it was the body's. */
+/* The next part.  *last: it was the body's. */
 static enum zp_err
-seal_parts(struct seal *s, bool first, bool *last)
+seal_part(struct seal *s, bool *last)
 {
 	size_t room = s->ops->room(s->speaker), len = zp_in_len(&s->in);
-	size_t n = len > 0 ? (len - 1) / room : 0;
-	const char *at = zp_in_at(&s->in);
-	enum zp_err err;
+	size_t n = len <= room ? len : room;
 
 	*last = len <= room;
-	if (!first && s->ops->parts != NULL && n >= MANY) {
-		err = s->ops->parts(s->speaker, at, n, &s->out);
-		s->in.start += n * room;
-	} else {
-		n = *last ? len : room;
-		err = s->ops->part(s->speaker, at, n, *last, &s->out);
-		s->in.start += n;
-	}
+	enum zp_err err =
+	    s->ops->part(s->speaker, zp_in_at(&s->in), n, *last, &s->out);
+	s->in.start += n;
 	return err ? fail_whole(s, err) : end_batch(s);
+}
+
+/* A large body: all but its last part at once. */
+static enum zp_err
+seal_stream(struct seal *s)
+{
+	bool reading;
+	enum zp_err err = s->ops->stream(
+	    s->speaker, &s->in, &s->out, batch_size(s), &reading);
+
+	if (err && reading)
+		return fail("standard input", err);
+	return err ? fail_whole(s, err) : ZP_OK;
 }
 
 /* All of the input as one body, in as many parts as it takes. */
@@ -395,14 +391,16 @@ whole_input(struct seal *s)
 	if (err)
 		return err;
 	s->ops->begin(s->speaker, time);
-	for (bool first = true;; first = false) {
-		err = seal_parts(s, first, &last);
+	do {
+		err = seal_part(s, &last);
 		if (err || last)
 			return err;
 		err = gather(s);
-		if (err)
-			return err;
-	}
+		if (!err && s->ops->stream != NULL &&
+		    zp_in_len(&s->in) > batch_size(s))
+			err = seal_stream(s);
+	} while (!err);
+	return err;
 }
 
 static enum zp_err
@@ -428,7 +426,9 @@ run(struct seal *s)
 	if (err)
 		return err;
 	size_t room = s->ops->room(s->speaker);
-	size_t block = s->whole && room + 1 > BLOCK ? room + 1 : BLOCK;
+	size_t block = s->whole ? BLOCK_WHOLE : BLOCK;
+	if (s->whole && room + 1 > block)
+		block = room + 1;
 	err = zp_in_init(&s->in, STDIN_FILENO, block,
 	    s->whole ? batch_size(s) + 2 * block : LINE_MAX_LEN + 1 + BLOCK);
 	if (!err)

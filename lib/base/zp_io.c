@@ -92,6 +92,50 @@ zp_in_fill(struct zp_in *in)
 	return ZP_OK;
 }
 
+enum zp_err
+zp_in_fill_wait(struct zp_in *in)
+{
+	for (;;) {
+		enum zp_err err = zp_in_fill(in);
+		if (err != ZP_ERR_IO || errno != EAGAIN)
+			return err;
+		struct pollfd p = {.fd = in->fd, .events = POLLIN};
+		if (poll(&p, 1, -1) < 0 && errno != EINTR)
+			return ZP_ERR_IO;
+	}
+}
+
+enum zp_err
+zp_in_move(struct zp_in *to, struct zp_in *from, size_t n)
+{
+	size_t rest = zp_in_len(from) - n;
+
+	if (to->cap < rest) {
+		char *data = malloc(rest);
+		if (data == NULL)
+			return ZP_ERR_MEMORY;
+		wipe_free(to->data, to->used);
+		to->data = data;
+		to->cap = rest;
+		to->used = 0;
+	}
+	memcpy(to->data, from->data + from->start + n, rest);
+	if (rest > to->used)
+		to->used = rest;
+	struct zp_in all = *from;
+	from->data = to->data;
+	from->cap = to->cap;
+	from->used = to->used;
+	from->start = 0;
+	from->end = rest;
+	to->data = all.data;
+	to->cap = all.cap;
+	to->used = all.used;
+	to->start = all.start;
+	to->end = all.start + n;
+	return ZP_OK;
+}
+
 bool
 zp_in_ready(const struct zp_in *in)
 {

@@ -38,6 +38,18 @@ zp_in_free(struct zp_in *in);
 ZP_CHECKED enum zp_err
 zp_in_fill(struct zp_in *in);
 
+/* The same, but waits where somebody made the descriptor non-blocking. */
+ZP_CHECKED enum zp_err
+zp_in_fill_wait(struct zp_in *in);
+
+/*
+ * The first n unread bytes of `from` become those of `to`, which had none.
+ * The memory of both changes hands; what is behind the n bytes is copied and
+ * stays with `from`.  ZP_ERR_MEMORY.
+ */
+ZP_CHECKED enum zp_err
+zp_in_move(struct zp_in *to, struct zp_in *from, size_t n);
+
 /* Is a read() sure not to wait (data, end of file or error)? */
 bool
 zp_in_ready(const struct zp_in *in);

@@ -1,139 +1,228 @@
 #include "proto/zp_crew.h"
 
+#include <errno.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-enum turn { IDLE, WORK, QUIT };
-
-struct zp_crew {
-	pthread_t thread;
-	pthread_mutex_t mutex;
+struct crew {
+	size_t room, most; /* bytes of a part, and of a batch */
+	/* Under `input`, which is held while reading. */
+	pthread_mutex_t input;
+	struct zp_in *in;
+	struct zp_session_place place; /* the next part's */
+	uint64_t taken; /* batches */
+	bool over;
+	/* Under `output`, which is held while writing. */
+	pthread_mutex_t output;
 	pthread_cond_t changed;
-	/* Under the mutex; all else belongs to whose turn it is. */
-	enum turn turn;
-	struct zp_session *session;
-	struct zp_session_place place;
-	const uint8_t *data;
-	size_t n;
+	struct zp_out *out;
+	uint64_t written; /* batches, and so whose turn it is */
 	enum zp_err err;
-	struct zp_out out; /* gathers */
+	int error; /* errno */
+	bool reading;
 };
 
-/* n parts from a place on. */
+/* One of the two, and the batch it has. */
+struct worker {
+	struct crew *crew;
+	struct zp_session *session;
+	struct zp_in in;
+	struct zp_out out; /* gathers */
+	struct zp_session_place place;
+	uint64_t turn;
+	size_t parts;
+};
+
+/* Ends the work of both; the first reason counts.  Holding `output`. */
+static void
+give_up(struct crew *c, enum zp_err err, bool reading)
+{
+	if (c->err == ZP_OK) {
+		c->err = err;
+		c->error = errno;
+		c->reading = reading;
+	}
+	pthread_cond_broadcast(&c->changed);
+}
+
+/* Waits until n batches are written, or there is an error. */
 static enum zp_err
-seal(struct zp_session *s, const struct zp_session_place *place,
-    const uint8_t *data, size_t n, struct zp_out *out)
+wait_written(struct crew *c, uint64_t n)
+{
+	while (c->written != n && c->err == ZP_OK)
+		pthread_cond_wait(&c->changed, &c->output);
+	return c->err;
+}
+
+/*
+ * Reads until a part is there that is not the last, and what else is ready.
+ * Before a read that may wait, all that was read before is written: who fails
+ * there must not have to wait, too.  Holding `input`.
+ */
+static enum zp_err
+gather(struct crew *c)
 {
 	enum zp_err err = ZP_OK;
 
-	zp_session_at(s, place);
-	size_t room = zp_session_room(s);
-	zp_session_expect(s, n);
-	for (; n > 0 && !err; n--, data += room)
-		err = zp_session_part(s, data, room, false, out);
+	while (!err && !c->in->eof && zp_in_len(c->in) <= c->most) {
+		if (!zp_in_ready(c->in)) {
+			if (zp_in_len(c->in) > c->room)
+				break;
+			pthread_mutex_lock(&c->output);
+			err = wait_written(c, c->taken);
+			pthread_mutex_unlock(&c->output);
+			if (err)
+				return err;
+		}
+		err = zp_in_fill_wait(c->in);
+	}
+	if (err) {
+		pthread_mutex_lock(&c->output);
+		give_up(c, err, true);
+		pthread_mutex_unlock(&c->output);
+	}
+	return err;
+}
+
+/* The next batch; false: there is none, or no use in one. */
+static bool
+take(struct worker *w)
+{
+	struct crew *c = w->crew;
+
+	pthread_mutex_lock(&c->input);
+	if (!c->over && gather(c) != ZP_OK)
+		c->over = true;
+	size_t len = zp_in_len(c->in);
+	if (len > c->most)
+		len = c->most + 1;
+	size_t n = len > 0 ? (len - 1) / c->room : 0;
+	if (n == 0)
+		c->over = true;
+	if (!c->over && zp_in_move(&w->in, c->in, n * c->room) != ZP_OK) {
+		pthread_mutex_lock(&c->output);
+		give_up(c, ZP_ERR_MEMORY, false);
+		pthread_mutex_unlock(&c->output);
+		c->over = true;
+	}
+	bool good = !c->over;
+	if (good) {
+		w->parts = n;
+		w->turn = c->taken++;
+		w->place = c->place;
+		c->place.part += n;
+	}
+	pthread_mutex_unlock(&c->input);
+	return good;
+}
+
+static enum zp_err
+seal(struct worker *w)
+{
+	struct zp_session *s = w->session;
+	size_t room = w->crew->room;
+	enum zp_err err = ZP_OK;
+
+	w->out.len = 0;
+	zp_session_at(s, &w->place);
+	zp_session_expect(s, w->parts);
+	for (; w->parts > 0 && !err; w->parts--) {
+		err =
+		    zp_session_part(s, zp_in_at(&w->in), room, false, &w->out);
+		w->in.start += room;
+	}
 	/* No nonce is kept over a wait. */
 	zp_session_expect(s, 0);
 	return err;
 }
 
-static void *
-help(void *arg)
+static enum zp_err
+put(struct worker *w, enum zp_err err)
 {
-	struct zp_crew *c = arg;
+	struct crew *c = w->crew;
 
-	pthread_mutex_lock(&c->mutex);
-	for (;;) {
-		while (c->turn == IDLE)
-			pthread_cond_wait(&c->changed, &c->mutex);
-		if (c->turn == QUIT)
-			break;
-		pthread_mutex_unlock(&c->mutex);
-		c->err = seal(c->session, &c->place, c->data, c->n, &c->out);
-		pthread_mutex_lock(&c->mutex);
-		c->turn = IDLE;
-		pthread_cond_signal(&c->changed);
+	pthread_mutex_lock(&c->output);
+	/* What was sealed before an error goes out, as with one thread. */
+	enum zp_err before = wait_written(c, w->turn);
+	if (!before && w->out.len > 0) {
+		enum zp_err bad = zp_out_put(c->out, w->out.data, w->out.len);
+		if (!bad)
+			bad = zp_out_flush(c->out);
+		err = bad ? bad : err;
 	}
-	pthread_mutex_unlock(&c->mutex);
+	if (!before && err)
+		give_up(c, err, false);
+	if (!before && !err) {
+		c->written++;
+		pthread_cond_broadcast(&c->changed);
+	}
+	pthread_mutex_unlock(&c->output);
+	return before ? before : err;
+}
+
+static void *
+work(void *arg)
+{
+	struct worker *w = arg;
+
+	while (take(w) && put(w, seal(w)) == ZP_OK)
+		;
 	return NULL;
 }
 
-static void
-set_turn(struct zp_crew *c, enum turn turn)
+static enum zp_err
+begin(struct worker *w, struct crew *c, struct zp_session *session)
 {
-	pthread_mutex_lock(&c->mutex);
-	c->turn = turn;
-	pthread_cond_signal(&c->changed);
-	pthread_mutex_unlock(&c->mutex);
+	size_t block = c->in->block;
+	enum zp_err err;
+
+	w->crew = c;
+	w->session = session;
+	err = zp_in_init(&w->in, -1, block, block);
+	return err ? err : zp_out_init(&w->out, -1, c->most + c->most / 2);
 }
 
 static void
-wait_idle(struct zp_crew *c)
+end(struct worker *w)
 {
-	pthread_mutex_lock(&c->mutex);
-	while (c->turn != IDLE)
-		pthread_cond_wait(&c->changed, &c->mutex);
-	pthread_mutex_unlock(&c->mutex);
+	zp_in_free(&w->in);
+	zp_out_free(&w->out);
 }
 
 enum zp_err
-zp_crew_new(struct zp_crew **crew, struct zp_session *helper)
+zp_crew_stream(struct zp_session *own, struct zp_session *helper,
+    struct zp_in *in, struct zp_out *out, size_t batch, bool *reading)
 {
-	struct zp_crew *c = calloc(1, sizeof(*c));
+	struct crew c = {.room = zp_session_room(own),
+	    .most = batch,
+	    .input = PTHREAD_MUTEX_INITIALIZER,
+	    .in = in,
+	    .place = zp_session_place(own),
+	    .output = PTHREAD_MUTEX_INITIALIZER,
+	    .changed = PTHREAD_COND_INITIALIZER,
+	    .out = out};
+	struct worker first = {0}, second = {0};
+	pthread_t thread;
 
-	if (c == NULL || sysconf(_SC_NPROCESSORS_ONLN) < 2 ||
-	    zp_out_init(&c->out, -1, 65536) != ZP_OK) {
-		zp_session_free(helper);
-		free(c);
-		return ZP_ERR_MEMORY;
+	*reading = false;
+	enum zp_err err = begin(&first, &c, own);
+	bool two = !err && helper != NULL &&
+	    sysconf(_SC_NPROCESSORS_ONLN) > 1 &&
+	    begin(&second, &c, helper) == ZP_OK &&
+	    pthread_create(&thread, NULL, work, &second) == 0;
+	if (!err) {
+		work(&first);
+		if (two)
+			pthread_join(thread, NULL);
+		err = c.err;
+		*reading = c.reading;
+		zp_session_at(own, &c.place);
 	}
-	c->session = helper;
-	pthread_mutex_init(&c->mutex, NULL);
-	pthread_cond_init(&c->changed, NULL);
-	if (pthread_create(&c->thread, NULL, help, c) != 0) {
-		zp_session_free(helper);
-		zp_out_free(&c->out);
-		free(c);
-		return ZP_ERR_MEMORY;
-	}
-	*crew = c;
-	return ZP_OK;
-}
-
-void
-zp_crew_free(struct zp_crew *c)
-{
-	if (c == NULL)
-		return;
-	set_turn(c, QUIT);
-	pthread_join(c->thread, NULL);
-	pthread_cond_destroy(&c->changed);
-	pthread_mutex_destroy(&c->mutex);
-	zp_session_free(c->session);
-	zp_out_free(&c->out);
-	free(c);
-}
-
-enum zp_err
-zp_crew_seal(struct zp_crew *c, struct zp_session *own, const uint8_t *data,
-    size_t n, struct zp_out *out)
-{
-	struct zp_session_place place = zp_session_place(own);
-	size_t half = n / 2;
-
-	c->place = place;
-	c->place.part += half;
-	c->data = data + half * zp_session_room(own);
-	c->n = n - half;
-	set_turn(c, WORK);
-	enum zp_err err = seal(own, &place, data, half, out);
-	wait_idle(c);
-	if (!err)
-		err = c->err;
-	if (!err)
-		err = zp_out_put(out, c->out.data, c->out.len);
-	c->out.len = 0;
-	place.part += n;
-	zp_session_at(own, &place);
+	end(&first);
+	end(&second);
+	pthread_cond_destroy(&c.changed);
+	pthread_mutex_destroy(&c.input);
+	pthread_mutex_destroy(&c.output);
+	errno = c.error;
 	return err;
 }

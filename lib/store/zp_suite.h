@@ -168,11 +168,13 @@ struct zp_suite_ops {
 	enum zp_err (*part)(struct zp_speaker *s, const void *data, size_t len,
 	    bool last, struct zp_out *out);
 	/*
-	 * n parts of room() bytes at once, neither the first nor the last of
-	 * their body, perhaps with a thread more.  NULL: one by one.
+	 * All that `in` brings, up to `batch` bytes at a time, as parts behind
+	 * the first; what is the last part is left in `in`.  Perhaps with a
+	 * thread more.  *reading: whose error it is, in's or out's.  NULL:
+	 * there is no such thing.
 	 */
-	enum zp_err (*parts)(struct zp_speaker *s, const void *data, size_t n,
-	    struct zp_out *out);
+	enum zp_err (*stream)(struct zp_speaker *s, struct zp_in *in,
+	    struct zp_out *out, size_t batch, bool *reading);
 
 	/*
 	 * Open.  Makes a listener, which the caller frees.  remember(): what

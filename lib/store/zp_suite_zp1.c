@@ -124,8 +124,6 @@ struct zp_speaker {
 	const uint8_t *key;
 	struct zp_sendstate *state; /* NULL: numbers begin at 0 */
 	struct zp_session *session;
-	struct zp_crew *crew; /* once there were many parts */
-	bool alone; /* there is to be none */
 	uint8_t sid[ZP_SID_LEN];
 	uint64_t next; /* of the numbers taken */
 	uint64_t taken; /* without a state */
@@ -184,7 +182,6 @@ hush(struct zp_speaker *s)
 {
 	if (s == NULL)
 		return;
-	zp_crew_free(s->crew);
 	zp_session_free(s->session);
 	zp_sendstate_free(s->state);
 	free(s);
@@ -259,19 +256,17 @@ part(struct zp_speaker *s, const void *data, size_t len, bool last,
 }
 
 static enum zp_err
-parts(struct zp_speaker *s, const void *data, size_t n, struct zp_out *out)
+stream(struct zp_speaker *s, struct zp_in *in, struct zp_out *out, size_t batch,
+    bool *reading)
 {
-	const uint8_t *at = data;
-	struct zp_session *helper;
-	enum zp_err err = ZP_OK;
+	struct zp_session *helper = NULL;
 
-	if (s->crew == NULL && !s->alone)
-		s->alone = make_session(s, &helper) != ZP_OK ||
-		    zp_crew_new(&s->crew, helper) != ZP_OK;
-	if (s->crew != NULL && n > 1)
-		return zp_crew_seal(s->crew, s->session, at, n, out);
-	for (size_t len = room(s); n > 0 && !err; n--, at += len)
-		err = zp_session_part(s->session, at, len, false, out);
+	/* Without, it takes longer. */
+	if (make_session(s, &helper) != ZP_OK)
+		helper = NULL;
+	enum zp_err err =
+	    zp_crew_stream(s->session, helper, in, out, batch, reading);
+	zp_session_free(helper);
 	return err;
 }
 
@@ -596,7 +591,7 @@ const struct zp_suite_ops zp_suite_zp1 = {
     .room = room,
     .begin = begin,
     .part = part,
-    .parts = parts,
+    .stream = stream,
     .listen = listen_to,
     .deafen = deafen,
     .remember = remember,

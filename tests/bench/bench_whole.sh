@@ -38,8 +38,8 @@ if command -v openssl >/dev/null; then
 else
 	echo 'skipped: openssl is not installed'
 fi
-"$bench/harness" -n "$rounds" -u "MiB=$mib" -i "$dir/body" "$@"
+"$bench/harness" -n "$rounds" -u "MiB=$mib" -i "$dir/body" "a body of $mib MiB" "$@"
 gpgconf --homedir "$dir/gpg" --kill all 2>/dev/null || true
 $zpseal <"$dir/body" >"$dir/records"
-"$bench/harness" -n "$rounds" -u "MiB=$mib" -i "$dir/records" \
+"$bench/harness" -n "$rounds" -u "MiB=$mib" -i "$dir/records" "a body of $mib MiB" \
 	'limit wopen' "$bench/limit wopen" 'zpinc-open --raw' "$zpopen --raw"

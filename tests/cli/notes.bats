@@ -61,10 +61,37 @@ open() { zpinc-open -k ./k.key "$@"; }
 		[ "$(wc -l <file)" = "$(wc -l <pipe)" ]
 	done
 	# Around the ends of parts and of what is sealed at once.
-	for n in 2774 2775 2776 13874 13875 13876 261849 261850 261851; do
+	for n in 2774 2775 2776 13874 13875 13876 521699 521700 521701 \
+		524475 1040624 1040625; do
 		head -c "$n" in >some
 		seal -w <some | open --raw | cmp - some
 	done
+}
+
+@test "-w of several batches keeps its order, signed and numbered, too" {
+	zpinc-key identity -o ./alice.id 2>/dev/null
+	head -c 6000000 /dev/urandom >in
+	for most in 4095 65536; do
+		seal -w --max-record "$most" -i ./alice.id <in >r
+		open --raw --strict <r | cmp - in
+		seal -w --max-record "$most" --state st -i ./alice.id <in |
+			open --raw --strict | cmp - in
+	done
+}
+
+@test "-w ends when its reader has gone, even while it waits for input" {
+	head -c 6000000 /dev/zero >in
+	mkfifo more
+	({ zpinc-seal -k ./k.key -w <more 2>err || echo $? >status; } |
+		head -c 1000 >/dev/null) 3>&- &
+	# Its input stays open until it has ended.
+	exec 9>more
+	(trap '' PIPE; cat in >&9 2>/dev/null) || :
+	# A shell waits for all of a pipe: this hangs if it does not end.
+	wait "$!"
+	exec 9>&-
+	[ "$(cat status)" = 5 ]
+	grep -q '^zpinc-seal: standard output: ' err
 }
 
 @test "-w and --raw of 64 MiB take less than 16 MiB of memory" {
