@@ -41,12 +41,16 @@ once() {
 for n in 2 3 5 10; do
 	for ((r = 0; r < rounds; r++)); do
 		once "$n"
-	done | sort -n | awk -v n="$n" -v settle="$settle" '
+	done | sort -n | awk -v n="$n" -v settle="$settle" \
+		-v table="${ZP_BENCH_TSV:-/dev/null}" '
 		{ t[NR] = $1 / 1000 }
 		END {
 			m = t[int((NR + 1) / 2)]
 			printf "%2d members: median %.0f ms, " \
 			    "worst %.0f ms: settle %d ms + %.0f ms\n",
 			    n, m, t[NR], settle, m - settle
+			printf "%d members\ta live handshake over a folder" \
+			    "\t\t\t\t\t%d\ttime\t%s\t%.0f\tms\t\n", n, NR,
+			    n == 3 ? "<= " settle + 150 : "", m >> table
 		}'
 done

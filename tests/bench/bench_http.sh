@@ -32,8 +32,9 @@ reader=$!
 wait_until has_line read '^#live$'
 
 "$ZP_BUILD/tests/bench/harness" -n "$rounds" -i input -u "lines=$lines" \
+	"$lines lines over nginx and Nchan" \
 	'easy handle' "$ZP_BUILD/tests/bench/easy_handle $url/$TOPIC" \
-	'zpinc-http' "$ZP_BUILD/zpinc-http $url" \
+	'zpinc-http >= 1.0' "$ZP_BUILD/zpinc-http $url" \
 	'zpinc-http -b 0' "$ZP_BUILD/zpinc-http -b 0 $url"
 
 all=$((3 * (rounds + 1) * lines))

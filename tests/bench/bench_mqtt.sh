@@ -23,11 +23,13 @@ for lines in ${LINES_:-60000 200000}; do
 	seq -f "zp1.$topic.z$(printf 'D%.0s' {1..63}).%08.0fAAAAAAAAAAAA" \
 		1 "$lines" > "$dir/lines"
 	echo "# $lines lines, read by mosquitto_sub"
-	/usr/bin/python3 "$ZP_ROOT/tests/bench/relay.py" "$lines" \
+	/usr/bin/python3 "$ZP_ROOT/tests/bench/relay.py" \
+		"$lines lines over mosquitto to mosquitto_sub" "$lines" \
 		"$dir/lines" '' "exec $sub" -- \
-		'mosquitto_pub -l -q 1' "$pub" zpinc-mqtt "$ours"
+		'mosquitto_pub -l -q 1' "$pub" 'zpinc-mqtt >= 0.9' "$ours"
 	echo "# $lines lines, read by zpinc-mqtt"
-	/usr/bin/python3 "$ZP_ROOT/tests/bench/relay.py" "$lines" \
+	/usr/bin/python3 "$ZP_ROOT/tests/bench/relay.py" \
+		"$lines lines over mosquitto to zpinc-mqtt" "$lines" \
 		"$dir/lines" '^#live' "exec $ours $topic" -- \
-		'mosquitto_pub -l -q 1' "$pub" zpinc-mqtt "$ours"
+		'mosquitto_pub -l -q 1' "$pub" 'zpinc-mqtt >= 0.9' "$ours"
 done

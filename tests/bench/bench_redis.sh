@@ -33,14 +33,16 @@ url="redis://127.0.0.1:$REDIS_PORT"
 
 xadd 1000
 echo "# $lines lines, nobody reads"
-/usr/bin/python3 "$ZP_ROOT/tests/bench/relay.py" --publish "$lines" \
-	"$dir/lines" 'redis-cli --pipe XADD' "$pipe" \
-	zpinc-redis "$ZP_BUILD/zpinc-redis $url"
+/usr/bin/python3 "$ZP_ROOT/tests/bench/relay.py" --publish \
+	"$lines lines to redis" "$lines" "$dir/lines" \
+	'redis-cli --pipe XADD' "$pipe" 'zpinc-redis >= 0.8' \
+	"$ZP_BUILD/zpinc-redis $url"
 # Who reads loses what was cut off before he came to it: nothing is.
 xadd "$lines"
 echo "# $lines lines, read by zpinc-redis"
-/usr/bin/python3 "$ZP_ROOT/tests/bench/relay.py" "$lines" "$dir/lines" \
-	'^#live' "redis-cli -p $REDIS_PORT del $topic > /dev/null
+/usr/bin/python3 "$ZP_ROOT/tests/bench/relay.py" \
+	"$lines lines over redis to zpinc-redis" "$lines" "$dir/lines" '^#live' \
+	"redis-cli -p $REDIS_PORT del $topic > /dev/null
 		exec $ZP_BUILD/zpinc-redis $url $topic" -- \
 	'redis-cli --pipe XADD' "$pipe" zpinc-redis \
 	"$ZP_BUILD/zpinc-redis --keep $lines $url"

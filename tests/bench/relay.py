@@ -1,19 +1,25 @@
 """Rates of publishing through a relay, while somebody reads.
 
-    relay.py LINES FILE READY READER -- NAME PUBLISHER [NAME PUBLISHER...]
-    relay.py --publish LINES FILE NAME PUBLISHER [NAME PUBLISHER...]
+    relay.py WHAT LINES FILE READY READER -- NAME PUBLISHER [NAME PUBLISHER...]
+    relay.py --publish WHAT LINES FILE NAME PUBLISHER [NAME PUBLISHER...]
 
 Commands are the shell's.  READER is started first, for each publisher anew;
 it is ready when a line of its output matches READY ('' waits for nothing but
 half a second, for readers that say nothing).  Each publisher in turn gets
 FILE on stdin.  Counted is from its start until the reader has as many
 records as FILE has lines, or nothing has come for three seconds.  Every
-publisher runs three times, and the best one counts.  With --publish nobody
-reads, and counted is until the publisher ends.
+publisher runs three times ($ROUNDS), and is compared with the first one round
+by round; what lost something is no rate and does not count.  With --publish
+nobody reads, and counted is until the publisher ends.
+
+If $ZP_BENCH_TSV names a file, the ratios are added to it, as the README in
+this folder says; a NAME may end in its aim, as in `zpinc-mqtt >= 0.9', and
+WHAT says what is done.
 """
 import os
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -67,37 +73,68 @@ def alone(lines, path, publisher):
     return took, took, lines if status == 0 else 0, status
 
 
+def quartiles(values):
+    if len(values) == 1:
+        return values[0], values[0], values[0]
+    low, median, high = statistics.quantiles(values, method='inclusive')
+    return low, median, high
+
+
+def rate(result, lines):
+    _, took, got, _ = result
+    return got / took if got >= lines and took > 0 else None
+
+
+def report(name, results, reference, lines):
+    """One publisher's line; what goes into the table, or nothing."""
+    rates = [rate(r, lines) for r in results]
+    whole = [r for r in rates if r]
+    ratios = [r / f for r, f in zip(rates, (rate(r, lines) for r in reference))
+              if r and f]
+    least = min(r[2] for r in results)
+    told = f'at least {least} of {lines} arrived, taken in ' \
+        f'{statistics.median(r[0] for r in results):.2f} s, ' \
+        f'exit {max(r[3] for r in results)}'
+    if not whole or not ratios:
+        print(f'{name:40} {"-":>9}    ratio     -  {told}')
+        return None
+    low, median, high = quartiles(ratios)
+    value = statistics.median(whole)
+    print(f'{name:40} {value:9.0f}/s  ratio {median:5.2f}  {told}')
+    return f'{median:.4f}\t{low:.4f}\t{high:.4f}\t{len(ratios)}\trate', value
+
+
 def main():
-    if sys.argv[1] == '--publish':
-        lines, path = int(sys.argv[2]), sys.argv[3]
-        rest = sys.argv[4:]
+    publish = sys.argv[1] == '--publish'
+    words = sys.argv[2 if publish else 1:]
+    what, lines, path = words[0], int(words[1]), words[2]
+    if publish:
+        rest = words[3:]
 
         def run(publisher):
             return alone(lines, path, publisher)
     else:
-        _, lines, path, ready, reader = sys.argv[:5]
-        lines = int(lines)
-        rest = sys.argv[6:]
+        ready, reader = words[3:5]
+        rest = words[6:]
 
         def run(publisher):
             return once(lines, path, ready, reader, publisher)
-    pairs = list(zip(rest[::2], rest[1::2]))
-    best = {}
+    named = [re.fullmatch(r'(.*?)\s*([<>]=.*)?', n).groups('')
+             for n in rest[::2]]
+    results = [[] for _ in named]
     for _ in range(int(os.environ.get('ROUNDS', '3'))):
-        for name, publisher in pairs:
-            r = run(publisher)
-            # What lost something is no rate.
-            key = (r[2] < lines, r[1])
-            if name not in best or key < best[name][0]:
-                best[name] = (key, r)
-    first = None
-    for name, _ in pairs:
-        published, took, got, status = best[name][1]
-        rate = got / took if took > 0 else 0
-        first = first or rate
-        print(f'{name:40} {rate:9.0f}/s  ratio {rate / first:5.2f}  '
-              f'{got} of {lines} arrived, taken in {published:.2f} s, '
-              f'exit {status}')
+        for publisher, to in zip(rest[1::2], results):
+            to.append(run(publisher))
+    table = os.environ.get('ZP_BENCH_TSV', os.devnull)
+    with open(table, 'a', encoding='utf-8') as out:
+        for (name, aim), own in zip(named, results):
+            row = report(name, own, results[0], lines)
+            if row is None:
+                print('skipped', what, f'{name}: lines were lost', sep='\t',
+                      file=out)
+                continue
+            print(name, what, named[0][0], row[0], aim, f'{row[1]:.6g}',
+                  'lines/s', '', sep='\t', file=out)
 
 
 main()

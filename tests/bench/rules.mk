@@ -1,4 +1,5 @@
-# Benchmarks print ratios, for people to read; `make check` only builds them.
+# Benchmarks print ratios, for people to read (README in this folder); `make
+# check` only builds them.
 
 BENCH := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,\
 	$(sort $(wildcard tests/bench/bench_*.c)))
@@ -22,9 +23,14 @@ endif
 
 # make bench ONLY='startup' runs some.
 ONLY ?= %
+BENCH_TSV := $(B)/bench.tsv
 bench: all $(BENCH) $(BENCH_WITH) $(BENCH_CURL)
-	$(Q)for b in $(filter $(ONLY:%=$(B)/tests/bench/bench_%),$(BENCH)) \
-		$(filter $(ONLY:%=tests/bench/bench_%.sh),$(BENCH_SH)); do \
-		echo "# $${b##*/}"; $$b || exit 1; done
+	$(Q)sh tests/bench/bench.sh $(BENCH_TSV) $(B)/bench.log \
+		$(filter $(ONLY:%=$(B)/tests/bench/bench_%),$(BENCH)) \
+		$(filter $(ONLY:%=tests/bench/bench_%.sh),$(BENCH_SH))
 
-.PHONY: bench
+# What the last one measured.
+bench-table:
+	$(Q)awk -f tests/bench/table.awk $(BENCH_TSV)
+
+.PHONY: bench bench-table
