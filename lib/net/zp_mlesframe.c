@@ -594,11 +594,23 @@ zp_mlesframe_join(char to[static ZP_MLESFRAME_JOIN_MAX], const char *p,
 	return len;
 }
 
+static bool
+has_nul(const char *text, size_t len)
+{
+	static const char nul[] = "\\u0000";
+
+	for (size_t i = 0; i + sizeof(nul) - 1 <= len; i++)
+		if (memcmp(text + i, nul, sizeof(nul) - 1) == 0)
+			return true;
+	return memchr(text, '\0', len) != NULL;
+}
+
 bool
 zp_mlesframe_read_join(
     char p[static ZP_ML_NAME_MAX + 1], const char *text, size_t len)
 {
-	if (len > ZP_MLESFRAME_JOIN_MAX)
+	/* What cJSON gives ends at the first NUL, which a name has not. */
+	if (len > ZP_MLESFRAME_JOIN_MAX || has_nul(text, len))
 		return false;
 	cJSON *join = cJSON_ParseWithLength(text, len);
 	const char *uid =

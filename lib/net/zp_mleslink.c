@@ -219,6 +219,25 @@ write_out(struct zp_mleslink *l, struct lws *wsi)
 
 /* ---- what libwebsockets tells ---- */
 
+/* Its reasons, in a user's words. */
+static const char *
+plain(const char *why)
+{
+	static const struct {
+		const char *begin, *words;
+	} of[] = {{"HS: ", "no Mles server answers there"},
+	    {"HTTP ", "no Mles server answers there"},
+	    {"SSL", "the TLS handshake failed"},
+	    {"connect SSL", "the TLS handshake failed"},
+	    {"Timed out", "no answer in time"},
+	    {"Unable to connect", "cannot be reached"}};
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(*of); i++)
+		if (strncmp(why, of[i].begin, strlen(of[i].begin)) == 0)
+			return of[i].words;
+	return why;
+}
+
 static void
 go_up(struct zp_mleslink *l)
 {
@@ -250,9 +269,8 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	} else if (reason == LWS_CALLBACK_WS_PEER_INITIATED_CLOSE) {
 		snprintf(l->why, sizeof(l->why), "the server closed the link");
 	} else if (reason == LWS_CALLBACK_CLIENT_CONNECTION_ERROR) {
-		go_down(l,
-		    in != NULL && len > 0 ? (const char *)in
-					  : "cannot be reached");
+		go_down(
+		    l, in != NULL && len > 0 ? plain(in) : "cannot be reached");
 	} else if (reason == LWS_CALLBACK_CLIENT_CLOSED) {
 		go_down(l, "the link is lost");
 	}
@@ -313,7 +331,11 @@ zp_mleslinks_new(struct zp_mleslinks **links, const struct zp_url *url,
 		.ka_time = (int)keepalive,
 		.ka_probes = 3,
 		.ka_interval = (int)(keepalive / 3 + 1),
-		.retry_and_idle_policy = &no_pings};
+		.retry_and_idle_policy = &no_pings,
+		.http_proxy_address = ""}; /* nor that of $http_proxy */
+#ifdef LWS_WITH_SOCKS5
+	all->info.socks_proxy_address = "";
+#endif
 	if (tls != NULL) {
 		all->info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 		all->info.provided_client_ssl_ctx = zp_tls_context(tls);

@@ -10,9 +10,11 @@ FUZZ_DEBS := clang llvm libclang-rt-14-dev
 FUZZ_ALL := $(patsubst tests/fuzz/fuzz_%.c,%,\
 	$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 # Of what is built without a library that is missing.
-FUZZ_ALL := $(if $(filter zpinc-redis,$(TOOLS)),$(FUZZ_ALL),\
-	$(filter-out resp,$(FUZZ_ALL)))
+FUZZ_ALL := $(filter-out \
+	$(if $(filter zpinc-redis,$(TOOLS)),,resp) \
+	$(if $(filter zpinc-mles,$(TOOLS)),,mlesframe),$(FUZZ_ALL))
 LIBS_fuzz_resp := $(call pkg,--libs,$(PKG_zpinc-redis))
+LIBS_fuzz_mlesframe := $(call pkg,--libs,libcbor libcjson)
 FUZZ ?= $(FUZZ_ALL)
 FUZZ_BIN := $(FUZZ_ALL:%=$(B)/tests/fuzz/fuzz_%)
 FUZZ_WITH := $(B)/tests/fuzz/world.o $(B)/tests/sim/sim_group.o

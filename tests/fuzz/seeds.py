@@ -342,6 +342,37 @@ def f_mles_text():
                        for s in (a, b, c))
 
 
+def mles_frames():
+    path = os.path.join(HERE, "..", "vectors", "mles.txt")
+    with open(path, encoding="utf-8") as f:
+        for line in f:
+            word, _, rest = line.rstrip("\n").partition(" ")
+            if word == "cbor":
+                yield bytes.fromhex(rest)
+
+
+def f_mlesframe():
+    for cbor in some((c for c in mles_frames() if len(c) < 300), 3):
+        yield b"\0" + cbor
+        yield b"\0\xbf" + cbor[1:] + b"\x00\x5f\x41a\x40\xff\xff"
+        yield b"\0\xa5" + cbor[1:] + b"\x80\xc1\x9f\x20\xbf\xf4\xf6\xff" \
+            b"\xff\xe0\xf8\x20"
+    uid, channel = b"/gl+oyovyIWrdd/YdQ==", b"PA5N"
+    yield b"\0\xbf\x7f\x61u\x62id\xff\x7f\x78\x08" + uid[:8] + b"\x6c" + \
+        uid[8:] + b"\xff\x79\0\x07channel\x7a\0\0\0\x04" + channel + \
+        b"\x7b" + bytes(7) + b"\x07message\x5f\x41a\x5b" + bytes(7) + \
+        b"\x02bc\xff\xff"
+    yield b"\0\xa4\xfa\0\0\0\0\xfb" + bytes(8) + b"\xf9\0\0\xf7\x18\x20" \
+        b"\x39\1\0\x3a\1\0\0\0\x3b\1\0\0\0\0\0\0\0"
+    yield b"\0" + b"\x81" * 200
+    yield b"\0\xa1\x63uid\x5b" + b"\xff" * 8
+    yield b"\1" + uid
+    yield b"\1AA\t- _ A = ="
+    yield b'\1{"uid":"' + uid + b'","channel":"' + channel + b'"}'
+    yield b'\1{ "x":[1e9,null,{}], "uid":"A\\u0041-\\/" }'
+    yield b'\1{"uid":"A\\u0000"}'
+
+
 def f_mles_record():
     for a, b, c in ((20, 20, 60), (0, 1, 80), (300, 40, 500)):
         yield "ml1.{}.{}.{}".format(*(zpinc.b64(bytes([n & 255]) * n)

@@ -1,3 +1,6 @@
+MLES_LIBS = $(call pkg,--libs,libcbor libcjson)
+LIBS_fuzz_mlesframe = $(MLES_LIBS)
+
 # A MlesTalk member on a line, and what drives it.
 MLES_MEMBER := $(B)/tests/mles/mles_member
 
@@ -9,6 +12,18 @@ CHECK_EXTRA += $(MLES_MEMBER)
 CHECK_PROGRAMS += tests/mles/test_schedules.py tests/mles/test_scenes.py \
 	tests/mles/test_model.py
 CHECK_ALL += mles-schedules
+
+# What of zpinc-mles can be tested without a server.
+ifneq ($(filter zpinc-mles,$(TOOLS)),)
+MLES_FRAME := $(B)/tests/mles/test_mlesframe
+
+$(MLES_FRAME): $(B)/tests/mles/test_mlesframe.o $(LIBNET) $(LIBZPINC)
+	$(call say,LD,$@)
+	$(Q)$(CC_MODE) -o $@ $< $(LIBNET) $(LIBZPINC) $(ALL_LDFLAGS) \
+		$(MLES_LIBS) $(LIBS)
+
+CHECK_PROGRAMS += $(MLES_FRAME)
+endif
 
 # The same with more trials of each schedule.
 mles-schedules: $(MLES_MEMBER)
