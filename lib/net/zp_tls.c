@@ -47,6 +47,15 @@ on_verify(int good, X509_STORE_CTX *store)
 	return good;
 }
 
+/* Libraries set callbacks of their own, which see less or forgive more. */
+static int
+verify(X509_STORE_CTX *store, void *arg)
+{
+	(void)arg;
+	X509_STORE_CTX_set_verify_cb(store, on_verify);
+	return X509_verify_cert(store);
+}
+
 /*
  * The name is set here because libraries that are given an address would
  * indicate that, or nothing.
@@ -121,6 +130,7 @@ zp_tls_new(struct zp_tls **tls, const struct zp_tls_files *files,
 	    SSL_MODE_ENABLE_PARTIAL_WRITE |
 		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, on_verify);
+	SSL_CTX_set_cert_verify_callback(t->ctx, verify, NULL);
 	SSL_CTX_set_info_callback(t->ctx, on_info);
 	SSL_CTX_set_default_passwd_cb(t->ctx, no_passphrase);
 	err = load_files(t->ctx, files, why);

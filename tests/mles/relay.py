@@ -4,6 +4,8 @@
 usage: relay.py [--port N] [--history N] [--ping SECONDS] [--misses N]
                 [--key KEY] [--tls CERT KEY] [--log FILE]
 
+--log: joins, pings sent, and frames in hex, a line each.
+
 Prints "ready PORT" once it listens on 127.0.0.1.  The subprotocol must be
 mles-websocket.  The first frame is a text, a JSON object with uid and
 channel, not empty, and perhaps auth; a bad one makes the connection mute until
@@ -145,6 +147,7 @@ class Relay:
                 for frame in channel.history:
                     await member.queue.put(frame)
                 channel.history.append(first)
+                self.log(first)
             async for frame in ws:
                 member.silent = 0
                 await self.spread(channel, member, frame)
@@ -176,13 +179,14 @@ class Relay:
                 if member.silent == self.args.misses:
                     ws.transport.abort()
                     return
+                self.log("ping")
                 (await ws.ping()).add_done_callback(heard)
         except ConnectionClosed:
             pass
 
     def log(self, frame):
         if self.args.log:
-            with open(self.args.log, "a", encoding="ascii") as f:
+            with open(self.args.log, "a", encoding="utf-8") as f:
                 f.write((frame if isinstance(frame, str)
                          else frame.hex()) + "\n")
 
