@@ -26,7 +26,7 @@
  * for so long after it (ms).  At the end we ask, by closing.
  */
 #define GRACE 500
-#define PATIENCE 5000
+#define PATIENCE 2000
 
 /* How often to look whether it has. */
 #define LOOK 20
