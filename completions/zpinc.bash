@@ -50,6 +50,7 @@ _zpinc() {
 	'zpinc-key identity') opts='--output --force --help --version -o -f -h -V' ;;
 	'zpinc-key public') opts='--identity --help --version -i -h -V' ;;
 	'zpinc-key trust') opts='--key --trust --help --version -k -h -V' ;;
+	'zpinc-mles') opts='--cursor --once --timeout --keepalive --uid --cafile --cert --key --help --version -c -1 -t -k -u -h -V' ;;
 	'zpinc-mqtt') opts='--cursor --once --timeout --keepalive --state --cafile --cert --key --help --version -c -1 -t -k -s -h -V' ;;
 	'zpinc-open') opts='--key --format --json --raw --state --trust --trust-new --strict --all --count --wait --max-age --expect --verbose --confine --help --version -k -F -j -C -W -v -h -V' ;;
 	'zpinc-pipe') opts='--key --uid --identity --members --format --json --echo --listen --notes --require-fs --fallback --rekey --state --max-record --no-time --trust --trust-new --sub --pub --confine --verbose --help --version -k -u -i -m -F -j -v -h -V' ;;
@@ -59,4 +60,4 @@ _zpinc() {
 	mapfile -t COMPREPLY < <(compgen -W "$opts" -- "$cur")
 }
 
-complete -o default -F _zpinc zpinc-file zpinc-handshake zpinc-http zpinc-key zpinc-mqtt zpinc-open zpinc-pipe zpinc-redis zpinc-seal
+complete -o default -F _zpinc zpinc-file zpinc-handshake zpinc-http zpinc-key zpinc-mles zpinc-mqtt zpinc-open zpinc-pipe zpinc-redis zpinc-seal

@@ -252,7 +252,8 @@ wanted() {
 		PKG_CONFIG="$BATS_TEST_TMPDIR/missing" WITHOUT="${out[*]}"
 	[ "$status" -eq 0 ]
 	for t in "${out[@]}"; do
-		[[ "$output" != *"$t"* ]]
+		# Pages of formats stay.
+		[[ "${output//$t.[57]/}" != *"$t"* ]]
 	done
 	run make -n all B="$BATS_TEST_TMPDIR/b" WITHOUT="${out[0]}"
 	[[ "$output" != *"${out[0]}"* ]]

@@ -121,7 +121,8 @@ await() {
 	[[ $(dpkg-deb -f "$d"/zpinc_*.deb Depends) == *libc6*libsodium23* ]]
 	run -0 dpkg-deb -f "$d"/zpinc-transports_*.deb Depends
 	[[ $output == *libcurl* && $output == *libmosquitto1* ]]
-	[[ $output == *libhiredis* && $output != *libsodium* ]]
+	[[ $output == *libhiredis* && $output == *libwebsockets* ]]
+	[[ $output != *libsodium* ]]
 	[ "$(dpkg-deb -f "$d"/libzpinc-dev_*.deb Depends)" = libsodium-dev ]
 	(cd root && dpkg-deb -I "$d"/zpinc_*.deb md5sums | md5sum -c --quiet)
 }
