@@ -136,8 +136,8 @@ foot() {
 	foot '^conversation' '>'
 	tm send-keys 'not sent' C-c
 	await shows 'status 0'
-	grep -qx icanon screen
-	grep -qx echo screen
+	await shows icanon
+	await shows echo
 	run ! grep -q 'relay up' screen
 	hears bob 'alice left'
 	run ! grep -q 'not sent' bob.out
@@ -149,7 +149,7 @@ foot() {
 	foot '^conversation' '> not'
 	tm send-keys C-u C-d
 	await shows 'status 0'
-	grep -qx echo screen
+	await shows echo
 
 	tm kill-server
 	terminal 80
@@ -160,7 +160,7 @@ foot() {
 	kill -9 "$(pgrep -P "$pid" -x zpinc-pipe)"
 	await shows 'status 5'
 	grep -q 'the process with the keys was killed by signal 9' screen
-	grep -qx echo screen
+	await shows echo
 }
 
 @test "a terminal that cannot move its cursor gets lines alone" {
