@@ -17,17 +17,19 @@
 #include "proc/zp_relays.h"
 #include "proc/zp_screen.h"
 #include "proto/zp_format.h"
+#include "proto/zp_machine.h"
 #include "store/zp_path.h"
 
 #define TOOL "zpinc-pipe"
-#define USAGE                                                               \
-	"zpinc-pipe -k KEY [-u UID] [-i IDENTITY] [-m UID,UID,...]\n"       \
-	"                  [-F FORMAT | --json] [--echo] [--listen]\n"      \
-	"                  [--notes | --require-fs | --fallback] [--rekey " \
-	"T]\n"                                                              \
-	"                  [--state DIR] [--max-record N] [--no-time]\n"    \
-	"                  [--trust FILE] [--trust-new HOW] [--confine] "   \
-	"[-v]\n"                                                            \
+#define USAGE                                                                  \
+	"zpinc-pipe -k KEY [-u UID] [-i IDENTITY] [-m UID,UID,...]\n"          \
+	"                  [-F FORMAT | --json] [--echo] [--listen]\n"         \
+	"                  [--notes | --require-fs | --fallback] [--rekey "    \
+	"T]\n"                                                                 \
+	"                  [--state DIR] [--max-record N] [--max-members N]\n" \
+	"                  [--no-time]\n"                                      \
+	"                  [--trust FILE] [--trust-new HOW] [--confine] "      \
+	"[-v]\n"                                                               \
 	"                  URL... | --sub COMMAND --pub COMMAND"
 #define MEMBERS_MOST 1024
 
@@ -46,6 +48,7 @@ enum {
 	REKEY,
 	STATE,
 	MAX_RECORD,
+	MAX_MEMBERS,
 	NO_TIME,
 	TRUST,
 	TRUST_NEW,
@@ -70,6 +73,7 @@ static const struct zp_opt options[] = {
     {REKEY, '\0', "rekey", "TIME", "a new key so often (1h)"},
     {STATE, '\0', "state", "DIR", "keep unsent notes and what was shown"},
     {MAX_RECORD, '\0', "max-record", "N", "characters a record (4095)"},
+    {MAX_MEMBERS, '\0', "max-members", "N", "of a conversation (64)"},
     {NO_TIME, '\0', "no-time", NULL, "do not tell when"},
     {TRUST, '\0', "trust", "FILE", "known identities (else the user's)"},
     {TRUST_NEW, '\0', "trust-new", "HOW", "first-use or never"},
@@ -189,6 +193,17 @@ take_max_record(struct tool *t, const char *arg)
 	return complain("--max-record: 1024 to 1048576");
 }
 
+static bool
+take_max_members(struct tool *t, const char *arg)
+{
+	uint64_t n;
+
+	if (zp_opt_number(arg, 2, ZP_MACHINE_MEMBERS_MAX, &n) != ZP_OK)
+		return complain("--max-members: 2 to 1024");
+	t->live.max_members = (size_t)n;
+	return true;
+}
+
 /* Options that are just kept. */
 static bool
 take_word(struct tool *t, int id, const char *arg)
@@ -233,6 +248,8 @@ take_option(struct tool *t, int id, const char *arg)
 		return take_rekey(t, arg);
 	case MAX_RECORD:
 		return take_max_record(t, arg);
+	case MAX_MEMBERS:
+		return take_max_members(t, arg);
 	case TRUST_NEW:
 		return take_trust_new(t, arg);
 	default:

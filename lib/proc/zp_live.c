@@ -121,6 +121,7 @@ open_presence(struct zp_live *l)
 	    .timing = &timing,
 	    .allowed = l->c->allowed,
 	    .allowed_count = l->c->allowed_count,
+	    .max_members = l->c->max_members,
 	    .event = zp_live_event,
 	    .arg = l};
 
@@ -292,6 +293,7 @@ stop(struct zp_live *l)
 		zp_out_free(&l->out);
 	zp_screen_free(l->screen);
 	free(l->members);
+	free(l->hello);
 }
 
 /* ---- waiting ------------------------------------------------------------- */
@@ -496,7 +498,7 @@ work(struct zp_live *l)
 		err = zp_outstore_sync(l->store);
 	if (err)
 		return err;
-	zp_live_fetch_hello(l);
+	err = zp_live_fetch_hello(l);
 	for (size_t i = 0; i < l->c->n && !err; i++)
 		err = zp_live_speak(l, &l->link[i]);
 	return err;

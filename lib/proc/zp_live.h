@@ -49,6 +49,7 @@ struct zp_live_config {
 	uint64_t rekey; /* ms; 0: the default */
 	const char *const *allowed; /* or NULL */
 	size_t allowed_count;
+	size_t max_members; /* of a conversation; 0: the default */
 	size_t max_record;
 	const char *state; /* a folder, or NULL */
 	bool confine; /* must be confined */

@@ -29,8 +29,6 @@
 #define ZP_LIVE_RELAYS ZP_OUTBOX_RELAYS
 /* What a relay is given at a time. */
 #define ZP_LIVE_BURST 16384
-/* A hello of 64 members fits into a record of 4,095 characters. */
-#define ZP_LIVE_HELLO 4096
 #define ZP_NEVER_MS UINT64_MAX
 
 struct zp_live_link {
@@ -82,8 +80,8 @@ struct zp_live {
 	struct zp_screen *screen; /* if all of it is one terminal */
 
 	/* hellos */
-	char hello[ZP_LIVE_HELLO];
-	size_t hello_len;
+	char *hello;
+	size_t hello_cap, hello_len;
 	uint64_t hello_number; /* of what is in hello; 0: nothing */
 
 	/* conversations */
@@ -172,7 +170,7 @@ ZP_CHECKED enum zp_err
 zp_live_speak(struct zp_live *l, struct zp_live_link *link);
 
 /* Fetches the hello that is to go out, if there is one. */
-void
+ZP_CHECKED enum zp_err
 zp_live_fetch_hello(struct zp_live *l);
 
 /* Is anything still on its way to a relay that can be reached? */

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,17 +61,25 @@ zp_live_relay_changed(struct zp_live *l, struct zp_live_link *link)
 	    link->up, link->live);
 }
 
-void
+enum zp_err
 zp_live_fetch_hello(struct zp_live *l)
 {
 	const char *line;
 	size_t len;
 
-	if (!zp_presence_line(l->presence, &line, &len) || len > ZP_LIVE_HELLO)
-		return;
+	if (!zp_presence_line(l->presence, &line, &len))
+		return ZP_OK;
+	if (len > l->hello_cap) {
+		char *more = realloc(l->hello, len);
+		if (more == NULL)
+			return ZP_ERR_MEMORY;
+		l->hello = more;
+		l->hello_cap = len;
+	}
 	memcpy(l->hello, line, len);
 	l->hello_len = len;
 	l->hello_number++;
+	return ZP_OK;
 }
 
 /* The latest hello, then bodies. */

@@ -338,6 +338,8 @@ class Member:
             self.life.conversation = tuple(sorted(o["members"]))
         elif event == "undelivered":
             self.life.undelivered[o["line"]] = o["to"]
+        elif event == "gap" and self.world.was_killed(o["uid"]):
+            pass                # what was in its memory alone
         elif event in ("gap", "refused"):
             self.trouble.append(f"{time.monotonic() - START:.1f} s: "
                                 + json.dumps(o))
@@ -433,10 +435,10 @@ class World:
     def disturb(self, done):
         """What is due when a part `done` of the lines has been said."""
         a = self.args
-        if self.kills < a.kills and done >= (self.kills + 0.5) / a.kills:
+        # Two at once would not be in one conversation again.
+        if (self.kills < a.kills and done >= (self.kills + 0.5) / (a.kills + 1) and
+                self.together()):
             self.kills += 1
-            # Two at once would not be in one conversation again.
-            self.wait("all in one conversation", self.together, 120)
             m = self.rng.choice(self.members)
             say(f"kill {m.name} at line {m.next_line()}")
             m.kill()
@@ -454,15 +456,21 @@ class World:
             if isinstance(r, Liar) and done >= 0.5 + r.lie / 12:
                 r.next()
 
+    def was_killed(self, name):
+        return any(m.name == name and len(m.lives) > 1 for m in self.members)
+
     def said(self):
         return min(m.next_line() - 1 for m in self.members)
 
     def talk(self):
         """All lines, at a steady rate, each member as fast as it takes."""
-        n = self.args.lines
+        n, kills = self.args.lines, self.args.kills
         began = time.monotonic()
         while self.said() < n:
             due = int((time.monotonic() - began) * self.args.rate) + 1
+            # Some are left for after the next kill.
+            if self.kills < kills:
+                due = min(due, n * (self.kills + 1) // (kills + 1))
             for m in self.members:
                 while m.next_line() <= min(due, n) and len(m.input) < 65536:
                     m.give(f"{m.name} {m.next_line()} {'x' * 40}\n")
