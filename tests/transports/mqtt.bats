@@ -284,7 +284,7 @@ with_passwords() {
 		[ "$status" -eq 5 ]
 		grep -q '^#down the broker refuses the connection: Not auth' \
 			no.out
-		! grep -q 'trying again\|wrong' no.err
+		run ! grep -q 'trying again\|wrong' no.err
 		run zpinc_mqtt @url < one
 		[ "$status" -eq 5 ]
 		[[ "$output" == *"not delivered: record 1 of the input"* ]]

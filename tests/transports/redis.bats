@@ -165,7 +165,7 @@ retained() {
 		[ "$status" -eq 5 ]
 		grep -q '^#down \(NOAUTH\|WRONGPASS\)' no.out
 		grep -q 'NOAUTH\|WRONGPASS' no.err
-		! grep -q 'trying again\|wrong' no.err
+		run ! grep -q 'trying again\|wrong' no.err
 		records 1 1 > one
 		run zpinc_redis @url < one
 		[ "$status" -eq 5 ]
