@@ -11,6 +11,7 @@ DRIVER_RETAINS=1000
 DRIVER_KEEPALIVE=(--keepalive 1)
 
 driver_setup() {
+	DRIVER_FORGETS=1
 	NCHAN_URL=http://127.0.0.1
 	NCHAN_CURL=()
 	if [ -z "${ZP_TLS:-}" ]; then
