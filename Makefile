@@ -111,6 +111,13 @@ endif
 # The user's CPPFLAGS, CFLAGS and LDFLAGS come last.
 pkg = $(shell $(PKG_CONFIG) $(1) $(2) 2>/dev/null)
 SODIUM_LIBS := $(or $(call pkg,--libs,libsodium),-lsodium)
+# The keyed tools have libsodium as a shared library, as distributions want it
+# and so that its updates reach them; SODIUM=static takes a tenth off the time
+# that each needs to start.
+SODIUM ?= shared
+KEYED_SODIUM := $(if $(filter static,$(SODIUM)),$(firstword $(wildcard \
+	$(call pkg,--variable=libdir,libsodium)/libsodium.a) \
+	-l:libsodium.a),$(SODIUM_LIBS))
 SODIUM_CFLAGS := $(call pkg,--cflags,libsodium)
 ALL_CPPFLAGS = -Ilib $(FEATURES) -DZP_VERSION='"$(VERSION)"' \
 	$(SODIUM_CFLAGS) $(CPPFLAGS)
@@ -161,9 +168,15 @@ CPPFLAGS_zp_tls := $(call pkg,--cflags,libssl libcrypto)
 CPPFLAGS_zp_stream := $(CPPFLAGS_zp_tls)
 CPPFLAGS_zp_resp := $(call pkg,--cflags,hiredis)
 
-$(filter $(KEYED:%=$(B)/%),$(BIN)): $(B)/%: $(B)/cmd/%.o $(LIBZPINC)
+# Another SODIUM links anew.
+SODIUM_STAMP := $(B)/sodium.$(SODIUM)
+$(SODIUM_STAMP):
+	@mkdir -p $(@D) && rm -f $(B)/sodium.* && touch $@
+
+$(filter $(KEYED:%=$(B)/%),$(BIN)): $(B)/%: $(B)/cmd/%.o $(LIBZPINC) \
+		$(SODIUM_STAMP)
 	$(call say,LD,$@)
-	$(Q)$(CC_MODE) -o $@ $< $(LIBZPINC) $(ALL_LDFLAGS) $(SODIUM_LIBS) $(LIBS)
+	$(Q)$(CC_MODE) -o $@ $< $(LIBZPINC) $(ALL_LDFLAGS) $(KEYED_SODIUM) $(LIBS)
 
 $(filter-out $(KEYED:%=$(B)/%),$(BIN)): $(B)/%: $(B)/cmd/%.o $(LIBNET) \
 		$(LIBZPINC)
@@ -290,6 +303,7 @@ clean:
 help:
 	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
 	@echo 'modes: MODE=release|asan|tsan|cov|fuzz; V=1 shows commands'
+	@echo 'SODIUM=static links libsodium.a into the keyed tools'
 	@echo "WITHOUT='zpinc-mqtt ...' leaves tools out"
 
 .PHONY: cov cov-run cov-report all check check-build check-run check-all demo demo-run deps-build \
