@@ -22,7 +22,7 @@
 enum zp_confine_flag {
 	ZP_CONFINE_FILES = 1, /* files of its own, below `dirs` */
 	ZP_CONFINE_THREADS = 2, /* to make threads */
-	ZP_CONFINE_LOCALTIME = 4, /* localtime_r(); the file is read now */
+	ZP_CONFINE_LOCALTIME = 4, /* localtime_r(); files are read now */
 };
 
 /*

@@ -2,14 +2,20 @@
 
 #ifdef __linux__
 
+#include <fcntl.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "proc/zp_landlock.h"
 #include "proc/zp_opt.h"
 #include "proc/zp_seccomp.h"
+
+#define RULE_MAX 128
 
 enum lack { LACK_CALLS = 1, LACK_PATHS = 2 };
 
@@ -79,6 +85,48 @@ zp_confine_transport(
 	return told(tool, must, entered ? 0 : LACK_PATHS);
 }
 
+/*
+ * The rule that ends a file of tzfile(5), version 2 and later: what holds
+ * from the last change that it lists on.
+ */
+static bool
+read_rule(char rule[static RULE_MAX])
+{
+	char data[4096];
+	int fd = open("/etc/localtime", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, data, sizeof(data));
+
+	if (fd >= 0)
+		close(fd);
+	if (n < 2 || (size_t)n == sizeof(data) ||
+	    memcmp(data, "TZif", 4) != 0 || data[n - 1] != '\n')
+		return false;
+	data[n - 1] = '\0';
+	const char *at = memrchr(data, '\n', (size_t)n - 1);
+	size_t len = at != NULL ? strlen(++at) : 0;
+	/* A `:' would name a file again. */
+	if (len == 0 || len >= RULE_MAX || *at == ':')
+		return false;
+	memcpy(rule, at, len + 1);
+	return true;
+}
+
+/*
+ * Local time goes on without files.  Of the system's own zone only its rule
+ * is kept, for localtime_r() to parse if it is ever called: a short run
+ * rarely calls it, and for libc to read the file takes six times as long.
+ */
+static void
+keep_zone(void)
+{
+	char rule[RULE_MAX];
+
+	if (getenv("TZ") == NULL && read_rule(rule) &&
+	    setenv("TZ", rule, 0) == 0)
+		return;
+	tzset();
+}
+
 enum zp_err
 zp_confine_keyed(
     const char *tool, bool must, unsigned flags, const char *const *dirs)
@@ -86,7 +134,7 @@ zp_confine_keyed(
 	unsigned lack = 0;
 
 	if ((flags & ZP_CONFINE_LOCALTIME) != 0)
-		tzset(); /* reads its file now, or never */
+		keep_zone();
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return ZP_ERR_IO;
 	if ((flags & ZP_CONFINE_FILES) != 0 && !zp_landlock_keyed(dirs))

@@ -100,29 +100,31 @@ enter_ruleset(int set)
 	return r == 0;
 }
 
-/*
- * Grants rights to a path below dir, and to what lies below it.  flags: of
- * open(), whether it may be a link.
- */
+/* Grants rights to an open path, and to what lies below it; closes it. */
 static void
-allow(int set, int dir, const char *path, int flags, uint64_t rights)
+grant(int set, int fd, uint64_t rights)
 {
-	struct landlock_path_beneath_attr rule;
+	const struct landlock_path_beneath_attr rule = {
+	    .allowed_access = rights, .parent_fd = fd};
+
+	/* Fails for what no rule can name: it stays forbidden. */
+	(void)syscall(NR_ADD_RULE, set, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+	close(fd);
+}
+
+/* Grants rights to a path below dir, and to what lies below it. */
+static void
+allow(int set, int dir, const char *path, uint64_t rights)
+{
 	struct stat st;
-	int fd = openat(dir, path, O_PATH | O_CLOEXEC | flags);
+	int fd = openat(dir, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0)
 		return;
-	if (fstat(fd, &st) == 0) {
-		if (!S_ISDIR(st.st_mode))
-			rights &= FS_FILE;
-		rule.allowed_access = rights;
-		rule.parent_fd = fd;
-		/* Fails for what no rule can name: it stays forbidden. */
-		(void)syscall(
-		    NR_ADD_RULE, set, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-	}
-	close(fd);
+	if (fstat(fd, &st) != 0)
+		close(fd);
+	else
+		grant(set, fd, S_ISDIR(st.st_mode) ? rights : rights & FS_FILE);
 }
 
 /* Is `below` the path `above`, or below it?  Both resolved. */
@@ -178,7 +180,7 @@ allow_entries(int set, const char *dir, const struct hidden *h, uint64_t rights)
 		if (n < 0 || (size_t)n >= sizeof(path))
 			continue;
 		if (!holds_hidden(h, path) && !is_hidden(h, path))
-			allow(set, dirfd(d), e->d_name, O_NOFOLLOW, rights);
+			allow(set, dirfd(d), e->d_name, rights);
 	}
 	closedir(d);
 }
@@ -195,7 +197,7 @@ allow_tree(int set, const char *tree, const struct hidden *h, uint64_t rights)
 	if (realpath(tree, real) == NULL || is_hidden(h, real))
 		return;
 	if (!holds_hidden(h, real)) {
-		allow(set, AT_FDCWD, real, O_NOFOLLOW, rights);
+		allow(set, AT_FDCWD, real, rights);
 		return;
 	}
 	for (size_t i = 0; i < h->n; i++) {
@@ -309,9 +311,11 @@ zp_landlock_keyed(const char *const *dirs)
 	int set = make_ruleset(&r, size);
 	if (set < 0)
 		return false;
-	for (; dirs != NULL && *dirs != NULL; dirs++)
-		allow(set, AT_FDCWD, *dirs, 0,
-		    r.fs & ~(FS_EXECUTE | FS_IOCTL_DEV));
+	for (; dirs != NULL && *dirs != NULL; dirs++) {
+		int fd = open(*dirs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0)
+			grant(set, fd, r.fs & ~(FS_EXECUTE | FS_IOCTL_DEV));
+	}
 	return enter_ruleset(set);
 }
 

@@ -191,12 +191,15 @@ folder_of(char to[static ZP_PATH_MAX], const char *path)
 	const char *slash = strrchr(path, '/');
 	size_t n = slash ? (size_t)(slash - path) : 0;
 
-	if (slash == NULL)
+	if (slash == NULL) {
 		memcpy(to, ".", 2);
-	else if (n == 0)
+	} else if (n == 0) {
 		memcpy(to, "/", 2);
-	else
-		snprintf(to, ZP_PATH_MAX, "%.*s", (int)n, path);
+	} else {
+		n = n < ZP_PATH_MAX ? n : ZP_PATH_MAX - 1;
+		memcpy(to, path, n);
+		to[n] = '\0';
+	}
 }
 
 enum zp_err

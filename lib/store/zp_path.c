@@ -1,8 +1,6 @@
 #include "store/zp_path.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,20 +17,29 @@ suffix(enum zp_path_kind kind)
 	return "";
 }
 
+/*
+ * Joins strings up to a NULL.  (printf() would do, and take as long as all
+ * the rest of finding a key.)
+ */
 static enum zp_err
-print(char to[static ZP_PATH_MAX], const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static enum zp_err
-print(char to[static ZP_PATH_MAX], const char *format, ...)
+join(char to[static ZP_PATH_MAX], const char *const *parts)
 {
-	va_list ap;
+	char path[ZP_PATH_MAX];
+	size_t len = 0;
 
-	va_start(ap, format);
-	int n = vsnprintf(to, ZP_PATH_MAX, format, ap);
-	va_end(ap);
-	return n < 0 || n >= ZP_PATH_MAX ? ZP_ERR_TOO_LONG : ZP_OK;
+	for (; *parts != NULL; parts++) {
+		size_t n = strlen(*parts);
+		if (n >= sizeof(path) - len)
+			return ZP_ERR_TOO_LONG;
+		memcpy(path + len, *parts, n);
+		len += n;
+	}
+	memcpy(to, path, len);
+	to[len] = '\0';
+	return ZP_OK;
 }
+
+#define JOIN(to, ...) join(to, (const char *const[]){__VA_ARGS__, NULL})
 
 /*
  * A folder of the XDG Base Directory Specification: the variable, if it is
@@ -46,10 +53,10 @@ base_folder(
 	const char *home = getenv("HOME");
 
 	if (dir != NULL && dir[0] == '/')
-		return print(to, "%s/zpinc", dir);
+		return JOIN(to, dir, "/zpinc");
 	if (home == NULL || home[0] != '/')
 		return ZP_ERR_NOT_FOUND;
-	return print(to, "%s/%s/zpinc", home, below);
+	return JOIN(to, home, "/", below, "/zpinc");
 }
 
 /* Has the name that ending already? */
@@ -68,7 +75,7 @@ try_folder(char to[static ZP_PATH_MAX], const char *dir, const char *name,
 {
 	char path[ZP_PATH_MAX];
 	struct stat st;
-	enum zp_err err = print(path, "%s/%s%s", dir, name, ending);
+	enum zp_err err = JOIN(path, dir, "/", name, ending);
 
 	if (err)
 		return err;
@@ -88,7 +95,7 @@ zp_path_find(
 	enum zp_err err = ZP_ERR_NOT_FOUND;
 
 	if (strchr(value, '/') != NULL)
-		return print(to, "%s", value);
+		return JOIN(to, value);
 	if (value[0] == '\0')
 		return ZP_ERR_NOT_FOUND;
 	if (ends_in(value, ending))
@@ -159,8 +166,7 @@ zp_path_make(
 	err = make_folders(dir);
 	if (err)
 		return err;
-	return print(
-	    to, "%s/%s%s", dir, tamed, ends_in(tamed, ending) ? "" : ending);
+	return JOIN(to, dir, "/", tamed, ends_in(tamed, ending) ? "" : ending);
 }
 
 enum zp_err
@@ -171,5 +177,5 @@ zp_path_state(char to[static ZP_PATH_MAX], const char *name, bool make)
 
 	if (!err && make)
 		err = make_folders(dir);
-	return err ? err : print(to, "%s/%s", dir, name);
+	return err ? err : JOIN(to, dir, "/", name);
 }
