@@ -37,7 +37,8 @@ $1 == "skipped" {
 	next
 }
 
-NF == 12 {
+# A measure that was used several times is shown once.
+NF == 12 && !($3 == $1 && seen[$1, $2]++) {
 	if ($2 != what)
 		printf "\n%-36s %-28s %s\n", $2, "against", \
 		    "ratio  quartiles          n  aim            figure          peak"
