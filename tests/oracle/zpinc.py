@@ -1102,6 +1102,50 @@ def unescape(name):
     return out.decode()
 
 
+# Unicode's marks of direction, and what separates lines.
+DISORDER = "\u061c\u200e\u200f" + "".join(map(chr, (
+    *range(0x2028, 0x202f), *range(0x2066, 0x206a))))
+
+
+def escape(name):
+    """The inverse, as zpinc-key(5) says what must not stand in a file."""
+    out = ""
+    for i, c in enumerate(name):
+        if c == "\\":
+            out += "\\\\"
+        elif unicodedata.category(c) == "Cc" or c in DISORDER or \
+                (c == " " and i in (0, len(name) - 1)):
+            out += "".join(f"\\x{b:02x}" for b in c.encode())
+        else:
+            out += c
+    return out
+
+
+def write_key_file(key, channel, work):
+    """The text of a channel's key file; work None: a random key's."""
+    name = name_bytes(channel).decode()
+    return (f"zpinc-key 1\nsuite zp1\nchannel {escape(name)}\n"
+            f"work {work or 'random'}\nkey {b64(key)}\n")
+
+
+def write_identity_file(seed):
+    return f"zpinc-identity 1\nseed {b64(seed)}\n"
+
+
+def write_export(key, channel, work):
+    data = bytes([1, work or 0]) + key + name_bytes(channel)
+    return "zpkey1." + b64(data + hashlib.sha256(data).digest()[:4])
+
+
+def read_export(line):
+    """Key, channel and work of an exported line."""
+    data = unb64(line.strip().removeprefix("zpkey1."))
+    body, check = data[:-4], data[-4:]
+    if body[0] != 1 or hashlib.sha256(body).digest()[:4] != check:
+        raise Refused("no exported key")
+    return body[2:34], body[34:].decode(), body[1] or None
+
+
 def key_file(path):
     """A channel's key."""
     got = dict(file_lines(path, "zpinc-key"))
@@ -1202,6 +1246,27 @@ def cmd_derive(a):
     if a.uid:
         out["P"] = topic(c.user(a.uid))
     say(out)
+
+
+def cmd_keyfile(a):
+    """A key file, or with --export its line, of a password or a key."""
+    if a.passfile:
+        with open(a.passfile, "rb") as f:
+            key = key_from_password(password_bytes(f.read()), a.channel,
+                                    a.work)
+    else:
+        key, a.work = a.key, None
+    write = write_export if a.export else write_key_file
+    print(write(key, a.channel, a.work).rstrip("\n"))
+
+
+def cmd_idfile(a):
+    print(write_identity_file(a.idseed), end="")
+
+
+def cmd_import(a):
+    key, channel, work = read_export(sys.stdin.readline())
+    say({"key": key.hex(), "channel": channel, "work": work})
 
 
 def cmd_seal(a):
@@ -1378,6 +1443,20 @@ def arguments():
     g.add_argument("--key", type=hexa(32))
     p.add_argument("--work", type=int, default=18)
     p.set_defaults(run=cmd_derive)
+
+    p = sub.add_parser("keyfile", help="a key file, zpinc-key(5)")
+    p.add_argument("--channel", required=True)
+    g = p.add_mutually_exclusive_group(required=True)
+    g.add_argument("--passfile")
+    g.add_argument("--key", type=hexa(32), help="a random one")
+    p.add_argument("--work", type=int, default=18)
+    p.add_argument("--export", action="store_true", help="as one line")
+    p.set_defaults(run=cmd_keyfile)
+    p = sub.add_parser("idfile", help="an identity's file")
+    p.add_argument("--idseed", type=hexa(32), required=True)
+    p.set_defaults(run=cmd_idfile)
+    p = sub.add_parser("import", help="what is in an exported line")
+    p.set_defaults(run=cmd_import)
 
     sealing(sub.add_parser("seal", help="stdin to records"))
     opening(sub.add_parser("open", help="records to JSON lines"))
