@@ -11,6 +11,11 @@ tsv=$1
 log=$2
 shift 2
 status=0
+# Benchmarks may change to folders of their own.
+case $tsv in
+/*) ;;
+*) tsv=$PWD/$tsv ;;
+esac
 
 {
 	echo '# made by make bench; the columns:'

@@ -279,8 +279,8 @@ main(int argc, char **argv)
 	const char *table = getenv("ZP_BENCH_TSV");
 
 	options(argc, argv);
-	if (table != NULL)
-		h.table = need(fopen(table, "a"));
+	if (table != NULL && (h.table = fopen(table, "a")) == NULL)
+		fail(table, strerror(errno));
 	for (size_t i = 0; i < h.n; i++) {
 		int n = (int)strlen(h.commands[i].name);
 		width = n > width ? n : width;

@@ -40,8 +40,7 @@ $1 == "skipped" {
 # A measure that was used several times is shown once.
 NF == 12 && !($3 == $1 && seen[$1, $2]++) {
 	if ($2 != what)
-		printf "\n%-36s %-28s %s\n", $2, "against", \
-		    "ratio  quartiles          n  aim            figure          peak"
+		printf "\n%s\n", $2
 	what = $2
 	ratio = $4 == "" ? $10 : $4
 	of = $3 == "" || $3 == $1 ? "" : $3
@@ -52,7 +51,9 @@ NF == 12 && !($3 == $1 && seen[$1, $2]++) {
 }
 
 END {
-	print "\nratios of times: less is better; of rates (.../s): more is"
+	print "\nEach line: what; what it is compared with; the median of " \
+	    "their ratios, its\nquartiles, rounds; the aim; its own " \
+	    "figure; its memory at most.  Ratios of\ntimes: less is better; of rates (.../s): more is."
 	for (i = 1; i <= skips; i++)
 		print skipped[i]
 	if (missed > 0)
