@@ -1,5 +1,4 @@
 MLES_LIBS = $(call pkg,--libs,libcbor libcjson)
-LIBS_fuzz_mlesframe = $(MLES_LIBS)
 
 # A MlesTalk member on a line, and what drives it.
 MLES_MEMBER := $(B)/tests/mles/mles_member
