@@ -47,6 +47,15 @@ client() {
 	eval "exec {${name}_fd}> \"\$fifo\""
 }
 
+# has_lines FILE PATTERN N: at least so many.
+has_lines() {
+	[ "$(grep -c -- "$2" "$1")" -ge "$3" ]
+}
+
+lacks() {
+	if grep -q -- "$2" "$1"; then return 1; fi
+}
+
 follow() {
 	begin "$@"
 	wait_until has_line "$1.out" '^#live$'
@@ -111,7 +120,7 @@ key() {
 	[ "$(cat once)" = "$(printf 'alice: one\nalice: two ü')" ]
 	follow reader -u "$(zpinc-key topic -k ./talk.key -u bob)" "$URL" "$TALK"
 	client carol talk 'Geheim & ü' talk 9 three
-	wait_until eval '[ "$(grep -c ^ml1 reader.out)" -eq 3 ]'
+	wait_until has_lines reader.out '^ml1' 3
 	[ "$(zpinc-open -k ./talk.key -F '%u: %m' < reader.out | tail -n 1)" = \
 		'9: three' ]
 	end reader
@@ -200,7 +209,7 @@ join() {
 	[[ "$output" == *"not delivered: record 1"* ]]
 	records 2 2 | zpinc-mles "$URL"
 	wait_until has_all first.out 2 2
-	! grep -q '^#down' first.out
+	lacks first.out '^#down'
 	# And as soon as it leaves, the second one is let in.
 	end first
 	wait_until has_all second.out 2 2
@@ -215,10 +224,11 @@ join() {
 	join QQ== | say evil
 	follow reader -u Zm9v "$URL" "$ROOM"
 	{
-		echo 'text #live'
-		echo 'text #down\n#cursor x\n\e[2J'
-		echo 'text {"uid":"QQ=="}'
-		echo 'text {"uid":"a\n#live","channel":"x"}'
+		# shellcheck disable=SC2028
+		echo 'text #live
+text #down\n#cursor x\n\e[2J
+text {"uid":"QQ=="}
+text {"uid":"a\n#live","channel":"x"}'
 		echo "text ml1.$ROOM.$NAME.$FILLER"
 		join '../..+/+/'
 		echo 'text {"uid":'
@@ -265,10 +275,10 @@ join() {
 	relay --ping 0.3 --misses 4
 	follow reader -u Zm9v "$URL" "$TOPIC"
 	: > relay.log
-	wait_until eval '[ "$(grep -c ping relay.log)" -ge 8 ]'
+	wait_until has_lines relay.log ping 8
 	records 1 1 | zpinc-mles "$URL"
 	wait_until has_all reader.out 1 1
-	! grep -q '^#down' reader.out
+	lacks reader.out '^#down'
 	end reader
 }
 
@@ -357,5 +367,5 @@ while True:
 	run zpinc-mles --cafile tls/ca.pem "mles://localhost:$PORT" < one
 	[ "$status" -eq 5 ]
 	[[ "$output" == *"certificate is refused: hostname mismatch"* ]]
-	! grep -q uid relay.log
+	lacks relay.log uid
 }
