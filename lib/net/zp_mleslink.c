@@ -238,11 +238,26 @@ plain(const char *why)
 	return why;
 }
 
+/* What nobody acknowledges for so long will not arrive (RFC 5482). */
+static void
+limit_silence(const struct zp_mleslink *l)
+{
+#ifdef TCP_USER_TIMEOUT
+	unsigned ms = l->all->keepalive * 1000;
+
+	(void)setsockopt(lws_get_socket_fd(l->wsi), IPPROTO_TCP,
+	    TCP_USER_TIMEOUT, &ms, sizeof(ms));
+#else
+	(void)l;
+#endif
+}
+
 static void
 go_up(struct zp_mleslink *l)
 {
 	struct zp_mleslinks *all = l->all;
 
+	limit_silence(l);
 	l->state = UP;
 	l->took = all->now - l->opened_at;
 	l->heard_at = l->beat_at = all->now;

@@ -31,8 +31,8 @@ print(s.getsockname()[1])')
 driver_start() {
 	rm -f mles.ready
 	/usr/bin/python3 -B "$ZP_ROOT/tests/mles/relay.py" --history 8000 \
-		--ping 0.1 --misses 1000 --port "$MLES_PORT" > mles.ready 2> mles.err \
-		3>&- &
+		--ping 0.1 --misses 1000 --port "$MLES_PORT" \
+		--log mles.log > mles.ready 2> mles.err 3>&- &
 	MLES_PID=$!
 	wait_until has_line mles.ready '^ready '
 }
@@ -43,8 +43,16 @@ driver_kill() {
 	MLES_PID=
 }
 
+# Not before all who are there have heard how often the server pings.
 driver_freeze() {
+	if grep -q '"uid"' mles.log 2>/dev/null; then
+		wait_until pings $(($(grep -c '^ping$' mles.log) + 10))
+	fi
 	kill -STOP "$MLES_PID"
+}
+
+pings() {
+	[ "$(grep -c '^ping$' mles.log)" -ge "$1" ]
 }
 
 driver_thaw() {
