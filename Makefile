@@ -8,6 +8,7 @@
 #   make cov        which lines of the library the tests run
 #   make fuzz       libFuzzer on every parser; T=seconds FUZZ='url sse'
 #   make lint       read the sources for mistakes
+#   make pictures   those of the README: a recording, a plot
 #   make bench      ratios to what is possible; ONLY=startup for one
 #   make install    PREFIX and DESTDIR as usual; also uninstall
 #   make static     the keyed tools in need of nothing, build/$(MODE)/static/
@@ -224,8 +225,8 @@ cov: deps-check
 
 cov-run: check-build
 	$(Q)find $(B) -name '*.gcda' -delete
-	$(Q)prove -j$(JOBS) $(PROVE_FLAGS) $(TESTS)
-	$(Q)$(MAKE) --no-print-directory cov-report
+	$(Q)prove -j$(JOBS) $(PROVE_FLAGS) $(TESTS); status=$$?; \
+		$(MAKE) --no-print-directory cov-report && exit $$status
 
 cov-report:
 	$(Q)for f in $(LIBSRC) $(NETSRC); do \

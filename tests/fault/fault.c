@@ -78,6 +78,14 @@ start(void)
 		abort();
 }
 
+/* After main(), where it is gcov that writes. */
+__attribute__((destructor)) static void
+end(void)
+{
+	page = &nowhere;
+	at = from = 0;
+}
+
 /* Is it this call's turn? */
 static bool
 turn(const char *name, bool to_disk)
