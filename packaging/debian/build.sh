@@ -7,6 +7,7 @@ mkdir -p "$1"
 out=$(cd "$1" && pwd)
 : "${B:?}" "${VERSION:?}" "${KEYED:?}" "${TOOLS:?}"
 here=$(dirname "$0")
+: "${DEBFULLNAME:=The Zpinc shell tools authors}" "${DEBEMAIL:=zpinc@localhost}"
 arch=$(dpkg --print-architecture)
 libdir=usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH)
 # Equal sources make equal packages.
@@ -71,6 +72,23 @@ needs() {
 		sed -n 's/^shlibs:Depends=//p'
 }
 
+# README's news, newest first, in Debian's form.
+changelog() {
+	awk -v by="$DEBFULLNAME <$DEBEMAIL>" \
+		-v now="$(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")" '
+		function end() {
+			if (version) printf "\n -- %s  %s\n\n", by, now
+			version = ""
+		}
+		/^## / { end(); on = $0 == "## News"; next }
+		on && /^### / { end(); version = $2; n = 0
+			printf "zpinc (%s) unstable; urgency=medium\n", version
+			next }
+		version && /^- / { printf "\n  * %s\n", substr($0, 3); next }
+		version && /^  / { printf "  %s\n", $0 }
+		END { end() }' README.md
+}
+
 # package NAME DEPENDS SHORT [FIELD...]: the long text comes from stdin.
 package() {
 	name=$1 depends=$2 short=$3
@@ -78,13 +96,14 @@ package() {
 	root=$work/$name
 	mkdir -p "$root/DEBIAN" "$root/usr/share/doc/$name"
 	cp LICENSE "$root/usr/share/doc/$name/copyright"
+	changelog | gzip -9n >"$root/usr/share/doc/$name/changelog.gz"
 	(cd "$root" && find usr -type f -print0 | LC_ALL=C sort -z |
 		xargs -0 md5sum) >"$root/DEBIAN/md5sums"
 	size=$(du -sk --apparent-size "$root/usr" | cut -f1)
 	{
 		printf '%s: %s\n' Package "$name" Source zpinc \
 			Version "$VERSION" Architecture "$arch" \
-			Maintainer 'The Zpinc shell tools authors <zpinc@localhost>' \
+			Maintainer "$DEBFULLNAME <$DEBEMAIL>" \
 			Installed-Size "$size" Depends "$depends" "$@" \
 			Priority optional Description "$short"
 		sed 's/^/ /'

@@ -93,6 +93,9 @@ await() {
 		dpkg-deb -x "$d/$p"_*.deb "$BATS_TEST_TMPDIR/root"
 		run -1 grep -v ' root/root ' "$BATS_TEST_TMPDIR/$p.list"
 		grep -q "/usr/share/doc/$p/copyright$" "$BATS_TEST_TMPDIR/$p.list"
+		[ "$(gzip -dc "$BATS_TEST_TMPDIR/root/usr/share/doc/$p/changelog.gz" |
+			dpkg-parsechangelog -S Version -l -)" = \
+			"$(dpkg-deb -f "$d/$p"_*.deb Version)" ]
 	done
 	cd "$BATS_TEST_TMPDIR"
 	for t in "$ZP_BUILD"/zpinc-*; do
