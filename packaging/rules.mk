@@ -44,4 +44,9 @@ deb-run: all
 	$(Q)B=$(B) VERSION=$(VERSION) KEYED='$(KEYED)' TOOLS='$(TOOLS)' \
 		MAKE='$(MAKE)' sh packaging/debian/build.sh $(DEB)
 
-.PHONY: static dist deb deb-run
+# Installed where nothing else is; root alone can.
+check-deb: deb
+	$(Q)sh tests/deps.sh debootstrap
+	$(Q)sh tests/packaging/clean.sh $(DEB)
+
+.PHONY: static dist deb deb-run check-deb
