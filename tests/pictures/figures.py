@@ -13,6 +13,7 @@ everywhere, and a rate's ratio is turned round.
 import html
 import math
 import os
+import re
 import sys
 
 COLUMNS = ("name what against median low high rounds of aim value unit "
@@ -46,10 +47,12 @@ def cost(row):
 
 
 def read(path):
-    rows, skipped = [], []
+    rows, skipped, where = [], [], ""
     with open(path, encoding="utf-8") as file:
         for line in file:
             cells = line.rstrip("\n").split("\t")
+            if re.match(r"# \d{4}-", line):
+                where = line[2:].strip()
             if line.startswith("#") or not line.strip():
                 continue
             if cells[0] == "skipped":
@@ -62,10 +65,10 @@ def read(path):
                 rows.append(row)
     if not rows:
         sys.exit(f"{path}: no ratios; make bench measures them")
-    # A work is measured in one go, so its rows are neighbours: but where
-    # several programs do so in several goes, the first goes together.
+    # What several benchmarks measure of one work stands together.
     order = list(dict.fromkeys(row["what"] for row in rows))
-    return sorted(rows, key=lambda r: order.index(r["what"])), skipped
+    rows.sort(key=lambda row: order.index(row["what"]))
+    return rows, skipped, where
 
 
 def short(x):
@@ -135,7 +138,7 @@ def draw(rows):
         "half of the rounds; orange: the aim</text>", "</svg>", ""])
 
 
-def table(rows, skipped):
+def table(rows, skipped, where):
     out = ["| work | measured | compared with | times as long (half of the "
            "rounds) |", "|---|---|---|---|"]
     work = None
@@ -145,8 +148,10 @@ def table(rows, skipped):
         work = row["what"]
         out.append(f'| {first} | `{row["name"]}` | `{row["against"]}` | '
                    f"{short(median)} ({short(low)} to {short(high)}) |")
+    if where:
+        out += ["", f"Measured {where}."]
     if skipped:
-        out += ["", "Not measured here: " + ", ".join(skipped) + "."]
+        out += ["Not measured there: " + ", ".join(skipped) + "."]
     return "\n".join(out) + "\n"
 
 
@@ -159,7 +164,7 @@ def replace(path, text):
 def main():
     if len(sys.argv) != 4:
         sys.exit(__doc__)
-    rows, skipped = read(sys.argv[1])
+    rows, skipped, where = read(sys.argv[1])
     with open(sys.argv[3], encoding="utf-8") as file:
         readme = file.read()
     if readme.count(BEGIN) != 1 or readme.count(END) != 1:
@@ -167,7 +172,7 @@ def main():
     head, rest = readme.split(BEGIN)
     tail = rest.split(END)[1]
     replace(sys.argv[2], draw(rows))
-    replace(sys.argv[3], head + BEGIN + table(rows, skipped) + END + tail)
+    replace(sys.argv[3], head + BEGIN + table(rows, skipped, where) + END + tail)
 
 
 main()
