@@ -5,11 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "crypt/zp_pseudo.h"
-#include "crypt/zp_secret.h"
 #include "proc/zp_confine.h"
 #include "proc/zp_live_impl.h"
 #include "proc/zp_load.h"
@@ -23,15 +20,13 @@
 #define RECEIPTS_WITHIN 10000
 #define LINES_WITHIN 30000
 #define LEAVE_WITHIN 1000
-#define RECEIPT_CREDIT 16000
 
 #define TEXT_MESSAGES "%u: %m"
-#define TEXT_NOTES "[note] %u: %m"
 
 /* ---- start --------------------------------------------------------------- */
 
-static enum zp_err
-fail(const struct zp_live *l, const char *subject, enum zp_err err)
+enum zp_err
+zp_live_fail(const struct zp_live *l, const char *subject, enum zp_err err)
 {
 	char buf[ZP_SAY_NAME];
 
@@ -39,18 +34,10 @@ fail(const struct zp_live *l, const char *subject, enum zp_err err)
 	return err;
 }
 
-/* DIR/NAME, and the folder. */
-static enum zp_err
-state_path(
-    const struct zp_live *l, const char *name, char to[static ZP_PATH_MAX])
+const char *
+zp_live_format(const struct zp_live *l)
 {
-	int n = snprintf(to, ZP_PATH_MAX, "%s/%s", l->c->state, name);
-
-	if (n < 0 || n >= ZP_PATH_MAX)
-		return fail(l, l->c->state, ZP_ERR_TOO_LONG);
-	if (mkdir(l->c->state, 0700) != 0 && errno != EEXIST)
-		return fail(l, l->c->state, ZP_ERR_IO);
-	return ZP_OK;
+	return l->c->format != NULL ? l->c->format : TEXT_MESSAGES;
 }
 
 /*
@@ -58,134 +45,20 @@ state_path(
  * by a word in front.
  */
 static enum zp_err
-set_formats(struct zp_inbox_config *ic, const struct zp_live_config *c,
-    char *note, size_t cap)
+set_format(struct zp_live *l)
 {
-	ic->format = c->format != NULL ? c->format : TEXT_MESSAGES;
-	ic->note_format = TEXT_NOTES;
-	if (c->format == NULL)
-		return ZP_OK;
-	ic->note_format = note;
+	const char *format = zp_live_format(l);
+	const size_t cap = sizeof(l->note_format);
 	bool kind = false;
-	for (const char *f = c->format; *f != '\0'; f++)
+
+	for (const char *f = format; *f != '\0'; f++)
 		if (*f == '%' && *++f == 'k')
 			kind = true;
 		else if (*f == '\0')
 			break;
-	int n = snprintf(note, cap, "%s%s", kind ? "" : "[note] ", c->format);
+	int n = snprintf(
+	    l->note_format, cap, "%s%s", kind ? "" : "[note] ", format);
 	return n < 0 || (size_t)n >= cap ? ZP_ERR_TOO_LONG : ZP_OK;
-}
-
-static enum zp_err
-open_inbox(struct zp_live *l, char *note, size_t cap)
-{
-	struct zp_inbox_config ic = {.tool = l->c->tool,
-	    .out = &l->out,
-	    .style = l->c->json ? ZP_INBOX_JSON : ZP_INBOX_TEXT,
-	    .trust_path = l->c->trust_path,
-	    .trust_new = l->c->trust_new,
-	    .verbose = l->c->verbose,
-	    .take = zp_live_take,
-	    .again = zp_live_again,
-	    .missed = zp_live_missed,
-	    .gap = zp_live_note_gap,
-	    .arg = l};
-	enum zp_err err = set_formats(&ic, l->c, note, cap);
-
-	if (err)
-		return fail(l, "-F", err);
-	if (l->c->state != NULL) {
-		err = state_path(l, "seen", l->seen_path);
-		if (err)
-			return err;
-		ic.state_path = l->seen_path;
-	}
-	/* Made now, as confinement will not let us make it later. */
-	if (l->c->trust_path == NULL) {
-		char known[ZP_PATH_MAX];
-		(void)!zp_path_state(known, "known", true);
-	}
-	err = zp_inbox_new(&l->inbox, &ic);
-	return err ? err : zp_inbox_channel(l->inbox, l->c->key);
-}
-
-static enum zp_err
-open_presence(struct zp_live *l)
-{
-	struct zp_machine_timing timing = zp_machine_timing_default;
-	struct zp_presence_config pc = {.key = l->c->key,
-	    .uid = l->c->uid,
-	    .id = l->c->id,
-	    .known = zp_inbox_known(l->inbox),
-	    .no_time = l->c->no_time,
-	    .timing = &timing,
-	    .allowed = l->c->allowed,
-	    .allowed_count = l->c->allowed_count,
-	    .max_members = l->c->max_members,
-	    .event = zp_live_event,
-	    .arg = l};
-
-	if (l->c->rekey > 0)
-		timing.rekey = l->c->rekey > UINT32_MAX ? UINT32_MAX
-							: (uint32_t)l->c->rekey;
-	enum zp_err err = zp_presence_new(&l->presence, &pc);
-	if (err)
-		return fail(l, l->c->uid, err);
-	const struct zp_member *self =
-	    zp_machine_self(zp_presence_machine(l->presence));
-	memcpy(l->p, self->who.p, sizeof(l->p));
-	memcpy(l->sid, self->who.sid, sizeof(l->sid));
-	return ZP_OK;
-}
-
-/* Notes that an earlier process left. */
-static enum zp_err
-restore(struct zp_live *l)
-{
-	const struct zp_outstore_note *n;
-	struct zp_fault fault = {0};
-	char path[ZP_PATH_MAX];
-	size_t i = 0;
-
-	if (l->c->state == NULL)
-		return ZP_OK;
-	enum zp_err err = state_path(l, "notes", path);
-	if (err)
-		return err;
-	err = zp_outstore_open(&l->store, path, &fault);
-	if (err == ZP_ERR_LOCKED) {
-		zp_say(l->c->tool, "%s: another zpinc-pipe uses it", path);
-		return err;
-	}
-	if (err) {
-		zp_load_say(l->c->tool, path, err, &fault);
-		return err;
-	}
-	while (!err && (n = zp_outstore_at(l->store, i++)) != NULL)
-		err = zp_outbox_restore(l->outbox, l->now.ticks, n->sid, n->seq,
-		    n->time, n->lines, n->len);
-	if (i > 1)
-		zp_say(l->c->tool, "%zu note%s of an earlier run to send",
-		    i - 1, i == 2 ? "" : "s");
-	return err;
-}
-
-static enum zp_err
-open_outbox(struct zp_live *l)
-{
-	struct zp_outbox_config oc = {.msgkey = zp_key_msgkey(l->c->key),
-	    .id = l->c->id,
-	    .max_record = l->c->max_record,
-	    .relays = l->c->n,
-	    .event = zp_live_settled,
-	    .arg = l};
-
-	memcpy(oc.rp, zp_key_rp(l->c->key, false), sizeof(oc.rp));
-	memcpy(oc.p, l->p, sizeof(oc.p));
-	enum zp_err err = zp_outbox_new(&l->outbox, &oc, l->sid);
-	if (!err)
-		err = zp_order_new(&l->order, zp_live_gap, l);
-	return err ? fail(l, "starting", err) : restore(l);
 }
 
 static enum zp_err
@@ -213,28 +86,16 @@ open_links(struct zp_live *l)
 	return ZP_OK;
 }
 
-/* The folder that a file is in. */
-static void
-folder_of(char to[static ZP_PATH_MAX], const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (slash == NULL)
-		memcpy(to, ".", 2);
-	else
-		snprintf(to, ZP_PATH_MAX, "%.*s",
-		    slash == path ? 1 : (int)(slash - path), path);
-}
-
 static enum zp_err
 confine(struct zp_live *l)
 {
-	char known[ZP_PATH_MAX];
-	const char *dirs[] = {known, l->c->state, NULL};
+	char one[ZP_PATH_MAX];
+	const char *dirs[] = {NULL, NULL, NULL};
 
-	folder_of(known, zp_known_path(zp_inbox_known(l->inbox)));
+	l->ops->dirs(l, one, dirs);
 	return zp_confine_keyed(l->c->tool, l->c->confine,
-	    ZP_CONFINE_FILES | ZP_CONFINE_LOCALTIME, dirs);
+	    (dirs[0] != NULL ? ZP_CONFINE_FILES : 0U) | ZP_CONFINE_LOCALTIME,
+	    dirs);
 }
 
 static enum zp_err
@@ -245,7 +106,7 @@ take_time(struct zp_live *l)
 }
 
 static enum zp_err
-start(struct zp_live *l, char *note, size_t cap)
+start(struct zp_live *l)
 {
 	enum zp_err err = take_time(l);
 
@@ -259,20 +120,18 @@ start(struct zp_live *l, char *note, size_t cap)
 	if (!err && l->c->said > 0)
 		err = zp_screen_new(&l->screen, l->c->said);
 	if (err)
-		return fail(l, "starting", err);
-	err = open_inbox(l, note, cap);
-	if (!err)
-		err = open_presence(l);
-	if (!err)
-		err = open_outbox(l);
+		return zp_live_fail(l, "starting", err);
+	err = set_format(l);
+	if (err)
+		return zp_live_fail(l, "-F", err);
+	err = l->ops->open(l);
 	if (!err)
 		err = confine(l);
 	if (err)
 		return err;
-	l->receipt_credit = RECEIPT_CREDIT;
-	l->receipt_at = l->progress = l->now.ticks;
-	err = zp_presence_start(l->presence, &l->now);
-	return err ? fail(l, l->c->uid, err) : ZP_OK;
+	l->progress = l->now.ticks;
+	err = l->ops->join(l);
+	return err ? zp_live_fail(l, l->c->uid, err) : ZP_OK;
 }
 
 static void
@@ -283,17 +142,11 @@ stop(struct zp_live *l)
 		zp_out_free(&l->link[i].burst);
 	}
 	free(l->link);
-	zp_outbox_free(l->outbox);
-	zp_order_free(l->order);
-	zp_presence_free(l->presence);
-	zp_inbox_free(l->inbox);
-	zp_outstore_free(l->store);
+	l->ops->close(l);
 	zp_in_free(&l->in);
 	if (l->out.data != NULL)
 		zp_out_free(&l->out);
 	zp_screen_free(l->screen);
-	free(l->members);
-	free(l->hello);
 }
 
 /* ---- waiting ------------------------------------------------------------- */
@@ -330,13 +183,8 @@ catch_signals(struct zp_live *l)
 static uint64_t
 deadline(const struct zp_live *l)
 {
-	uint64_t t = zp_presence_deadline(l->presence);
+	uint64_t t = l->ops->deadline(l);
 
-	t = zp_live_least(t, zp_outbox_deadline(l->outbox));
-	t = zp_live_least(t, zp_order_deadline(l->order));
-	t = zp_live_least(t, zp_live_receipts_due(l));
-	t = zp_live_least(t, zp_outbox_ask_due(l->outbox));
-	t = zp_live_least(t, zp_live_mode_due(l));
 	if (l->end != ZP_LIVE_RUNNING)
 		t = zp_live_least(t, l->end_at);
 	return t;
@@ -376,7 +224,7 @@ wait_for(struct zp_live *l, struct pollfd *fds)
 	if (ppoll(fds, (nfds_t)n, &t, &l->wake) >= 0)
 		return ZP_OK;
 	if (errno != EINTR)
-		return fail(l, "poll", ZP_ERR_IO);
+		return zp_live_fail(l, "poll", ZP_ERR_IO);
 	l->interrupted = true;
 	for (size_t i = 0; i < n; i++)
 		fds[i].revents = 0;
@@ -385,7 +233,7 @@ wait_for(struct zp_live *l, struct pollfd *fds)
 
 /* ---- the end ------------------------------------------------------------- */
 
-/* Says who has not acknowledged what, and leaves. */
+/* Says what has not arrived, or was not sent, and leaves. */
 static enum zp_err
 leave(struct zp_live *l)
 {
@@ -393,43 +241,27 @@ leave(struct zp_live *l)
 	if (l->screen != NULL)
 		zp_screen_forget(l->screen, &l->in);
 	bool left = zp_in_len(&l->in) > 0;
-	size_t notes = zp_outbox_pending(l->outbox, ZP_KIND_NOTE);
 
 	l->end = ZP_LIVE_LEAVING;
 	l->end_at = l->now.ticks + LEAVE_WITHIN;
 	l->nobody[0] = '\0';
 	l->undelivered = 0;
-	zp_outbox_end(l->outbox, l->now.ticks);
-	if (l->undelivered > 0) {
+	l->ops->give_up(l);
+	if (l->undelivered > 0)
 		l->status = ZP_EXIT_IO;
-		zp_say(l->c->tool, "%zu line%s not acknowledged%s%s",
-		    l->undelivered, l->undelivered == 1 ? "" : "s",
-		    l->nobody[0] != '\0' ? " by " : "", l->nobody);
-		if (notes > 0 && l->store != NULL)
-			zp_hint("notes are kept in %s and go out next time",
-			    l->c->state);
-	}
 	if (left) {
 		l->status = ZP_EXIT_IO;
 		zp_say(l->c->tool, "lines from %llu on were not sent%s%s",
 		    (unsigned long long)l->lines + 1,
 		    l->why[0] != '\0' ? ": " : "", l->why);
 	}
-	zp_order_end(l->order, l->now.ticks);
-	enum zp_err err = zp_live_show(l);
-	/* The last word has all receipts. */
-	zp_live_set_receipts(l);
-	if (!err)
-		err = zp_presence_stop(l->presence, &l->now);
-	return err;
+	return l->ops->leave(l);
 }
 
 static bool
 all_said(const struct zp_live *l)
 {
-	return zp_in_len(&l->in) == 0 &&
-	    zp_outbox_pending(l->outbox, ZP_KIND_NOTE) == 0 &&
-	    zp_outbox_pending(l->outbox, ZP_KIND_MESSAGE) == 0;
+	return zp_in_len(&l->in) == 0 && l->ops->pending(l) == 0;
 }
 
 static enum zp_err
@@ -479,26 +311,14 @@ serve(struct zp_live *l, const struct pollfd *fds)
 static enum zp_err
 work(struct zp_live *l)
 {
-	enum zp_err err = ZP_OK;
+	enum zp_err err = l->ops->work(l);
 
-	if (l->end != ZP_LIVE_LEAVING) {
-		err = zp_presence_tick(l->presence, &l->now);
-		zp_outbox_tick(l->outbox, l->now.ticks);
-		zp_order_tick(l->order, l->now.ticks);
-	}
-	if (!err)
-		err = zp_live_show(l);
-	if (!err && l->end != ZP_LIVE_LEAVING)
-		err = zp_live_receipts(l);
 	if (!err)
 		err = zp_live_send(l);
 	if (!err)
 		err = near_end(l);
-	if (!err && l->store != NULL)
-		err = zp_outstore_sync(l->store);
-	if (err)
-		return err;
-	err = zp_live_fetch_hello(l);
+	if (!err)
+		err = l->ops->ready(l);
 	for (size_t i = 0; i < l->c->n && !err; i++)
 		err = zp_live_speak(l, &l->link[i]);
 	return err;
@@ -512,7 +332,7 @@ turn(struct zp_live *l, struct pollfd *fds)
 	if (!err)
 		err = take_time(l);
 	if (!err)
-		err = zp_inbox_begin(l->inbox);
+		err = l->ops->begin(l);
 	if (!err)
 		err = serve(l, fds);
 	if (!err)
@@ -520,7 +340,7 @@ turn(struct zp_live *l, struct pollfd *fds)
 	zp_live_flush(l);
 	/* What was shown is remembered once it is out. */
 	if (!err && zp_live_flushed(l))
-		err = zp_inbox_end(l->inbox, true);
+		err = l->ops->shown(l);
 	return err ? err : l->failed;
 }
 
@@ -531,17 +351,14 @@ finish(struct zp_live *l, enum zp_err err)
 
 	if (l->out_error != 0) {
 		errno = l->out_error;
-		(void)!fail(l, "standard output", ZP_ERR_IO);
+		(void)!zp_live_fail(l, "standard output", ZP_ERR_IO);
 		status = ZP_EXIT_IO;
 	}
 	if (err && err == l->failed)
-		(void)!fail(l, "stopped", err);
-	if (!err && l->out_error == 0 && zp_inbox_finish(l->inbox) != ZP_OK)
-		status = ZP_EXIT_IO;
+		(void)!zp_live_fail(l, "stopped", err);
+	seen = l->ops->finish(l, !err && l->out_error == 0);
 	l->end = ZP_LIVE_OVER;
 	zp_live_flush(l);
-	if (l->inbox != NULL)
-		seen = zp_inbox_status(l->inbox);
 	if (err && zp_err_status(err) > status)
 		status = zp_err_status(err);
 	return seen > status ? seen : status;
@@ -552,15 +369,15 @@ zp_live_run(const struct zp_live_config *config)
 {
 	struct zp_live *l = calloc(1, sizeof(*l));
 	struct pollfd fds[2 * ZP_LIVE_RELAYS + 3] = {{0}};
-	char note[1024];
 
 	if (l == NULL || config->n < 1 || config->n > ZP_LIVE_RELAYS) {
 		free(l);
 		return ZP_EXIT_IO;
 	}
 	l->c = config;
+	l->ops = &zp_live_zp1;
 	catch_signals(l);
-	enum zp_err err = start(l, note, sizeof(note));
+	enum zp_err err = start(l);
 	while (!err && l->end != ZP_LIVE_OVER)
 		err = turn(l, fds);
 	enum zp_exit status = finish(l, err);

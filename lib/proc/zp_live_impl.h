@@ -24,12 +24,15 @@
  *	zp_live_in	what comes from relays
  *	zp_live_out	what goes to relays, and when
  *	zp_live_tell	what is said of it, as text and as JSON
+ *	zp_live_zp1	struct zp_live_ops for keys of suite zp1
  */
 
 #define ZP_LIVE_RELAYS ZP_OUTBOX_RELAYS
 /* What a relay is given at a time. */
 #define ZP_LIVE_BURST 16384
 #define ZP_NEVER_MS UINT64_MAX
+
+struct zp_live;
 
 struct zp_live_link {
 	const struct zp_live_relay *r;
@@ -57,8 +60,68 @@ enum zp_live_end {
 	ZP_LIVE_OVER,
 };
 
+/*
+ * All that differs between the suites in a pipe.  The rest knows lines,
+ * relays and time, and no more of a suite than this.
+ */
+struct zp_live_ops {
+	/* Opens what is needed, files too; says what is wrong. */
+	enum zp_err (*open)(struct zp_live *l);
+	void (*close)(struct zp_live *l);
+	/* Folders that stay in reach, at most two; one may be written to. */
+	void (*dirs)(const struct zp_live *l, char one[static ZP_PATH_MAX],
+	    const char *dirs[static 2]);
+	/* We are confined now: joins.  Leaves. */
+	enum zp_err (*join)(struct zp_live *l);
+	enum zp_err (*leave)(struct zp_live *l);
+
+	/*
+	 * Of each turn: before anything is heard; what time or the relays
+	 * have made due; after lines were sent, before anything goes out; once
+	 * all output is written.  And when the next turn is due, in ticks.
+	 */
+	enum zp_err (*begin)(struct zp_live *l);
+	enum zp_err (*work)(struct zp_live *l);
+	enum zp_err (*ready)(struct zp_live *l);
+	enum zp_err (*shown)(struct zp_live *l);
+	uint64_t (*deadline)(const struct zp_live *l);
+
+	/*
+	 * A record came.  link->up or link->live may have changed.  It can be
+	 * heard since now.  Fills link->burst, which is empty.  Is there
+	 * anything yet that belongs into it?
+	 */
+	enum zp_err (*record)(struct zp_live *l, struct zp_live_link *link,
+	    const struct zp_record *rec);
+	void (*relay)(struct zp_live *l, struct zp_live_link *link);
+	enum zp_err (*live)(struct zp_live *l, struct zp_live_link *link);
+	enum zp_err (*fill)(struct zp_live *l, struct zp_live_link *link);
+	bool (*unsaid)(
+	    const struct zp_live *l, const struct zp_live_link *link);
+
+	/*
+	 * What lines become; why they wait, in words.  May another be sent
+	 * now?  n will be, 0: no more.  Sends one, as l->mode says.
+	 */
+	enum zp_live_mode (*mode)(const struct zp_live *l);
+	void (*why)(const struct zp_live *l, char to[static ZP_PRESENCE_TEXT]);
+	bool (*room)(const struct zp_live *l);
+	void (*expect)(struct zp_live *l, size_t n);
+	enum zp_err (*send)(struct zp_live *l, const char *line, size_t len);
+	const char *notes; /* what is said when lines become notes */
+
+	/* Lines on their way.  Gives them up, and says so. */
+	size_t (*pending)(const struct zp_live *l);
+	void (*give_up)(struct zp_live *l);
+	/* The end of all, unless there was an error; the status for it. */
+	enum zp_exit (*finish)(struct zp_live *l, bool good);
+};
+
+extern const struct zp_live_ops zp_live_zp1;
+
 struct zp_live {
 	const struct zp_live_config *c;
+	const struct zp_live_ops *ops;
 	struct zp_presence_now now;
 	struct zp_presence *presence;
 	struct zp_inbox *inbox;
@@ -78,6 +141,7 @@ struct zp_live {
 	size_t out_at;
 	int out_error;
 	struct zp_screen *screen; /* if all of it is one terminal */
+	char note_format[1024]; /* notes can be told from messages */
 
 	/* hellos */
 	char *hello;
@@ -118,11 +182,26 @@ zp_live_least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* ---- zp_live ---- */
+
+/* Says what failed, and passes the error on. */
+enum zp_err
+zp_live_fail(const struct zp_live *l, const char *subject, enum zp_err err);
+
+/* How messages are shown; notes: l->note_format. */
+const char *
+zp_live_format(const struct zp_live *l);
+
 /* ---- zp_live_in ---- */
 
 /* Reads once from a relay that poll() says can be read. */
 ZP_CHECKED enum zp_err
 zp_live_hear(struct zp_live *l, struct zp_live_link *link);
+
+/* What comes of a record in suite zp1. */
+ZP_CHECKED enum zp_err
+zp_live_record(
+    struct zp_live *l, struct zp_live_link *link, const struct zp_record *rec);
 
 /* Shows the messages whose turn it is. */
 ZP_CHECKED enum zp_err
@@ -165,21 +244,27 @@ zp_live_read(struct zp_live *l);
 bool
 zp_live_wants_input(const struct zp_live *l);
 
-/* Hellos, messages and notes to a relay, as much as it takes. */
+/* Whatever there is for a relay, as much as it takes. */
 ZP_CHECKED enum zp_err
 zp_live_speak(struct zp_live *l, struct zp_live_link *link);
 
-/* Fetches the hello that is to go out, if there is one. */
+/* Hellos, messages and notes of suite zp1, and when they may go. */
 ZP_CHECKED enum zp_err
 zp_live_fetch_hello(struct zp_live *l);
+ZP_CHECKED enum zp_err
+zp_live_fill(struct zp_live *l, struct zp_live_link *link);
+enum zp_live_mode
+zp_live_mode_of(const struct zp_live *l);
+void
+zp_live_why(const struct zp_live *l, char to[static ZP_PRESENCE_TEXT]);
+ZP_CHECKED enum zp_err
+zp_live_send_line(struct zp_live *l, const char *line, size_t len);
+bool
+zp_live_any_up(const struct zp_live *l);
 
 /* Is anything still on its way to a relay that can be reached? */
 bool
 zp_live_unsent(const struct zp_live *l);
-
-/* A relay's state may have changed. */
-void
-zp_live_relay_changed(struct zp_live *l, struct zp_live_link *link);
 
 /* When the mode may change by time alone. */
 uint64_t

@@ -205,8 +205,8 @@ take_body(struct zp_live *l, struct zp_live_link *link,
 	return zp_inbox_opened(l->inbox, &got->opened, conv);
 }
 
-static enum zp_err
-take_record(
+enum zp_err
+zp_live_record(
     struct zp_live *l, struct zp_live_link *link, const struct zp_record *rec)
 {
 	struct zp_presence_got got;
@@ -255,7 +255,7 @@ take_status(struct zp_live *l, struct zp_live_link *link)
 		memcpy(link->down, safe, sizeof(link->down));
 		link->told = true;
 		link->up = link->live = false;
-		zp_live_relay_changed(l, link);
+		l->ops->relay(l, link);
 		if (news)
 			zp_live_tell_relay(l, link, safe);
 		return ZP_OK;
@@ -269,11 +269,10 @@ take_status(struct zp_live *l, struct zp_live_link *link)
 	link->told = link->up = true;
 	link->live = link->live || live;
 	link->down[0] = '\0';
-	zp_live_relay_changed(l, link);
+	l->ops->relay(l, link);
 	if (back)
 		zp_live_tell_relay(l, link, NULL);
-	/* Others may have spoken before we could hear them. */
-	return became ? zp_presence_announce(l->presence, &l->now) : ZP_OK;
+	return became ? l->ops->live(l, link) : ZP_OK;
 }
 
 static void
@@ -282,7 +281,7 @@ close_link(struct zp_live *l, struct zp_live_link *link, const char *why)
 	if (link->hears)
 		zp_live_tell_relay(l, link, why);
 	link->hears = link->up = link->live = false;
-	zp_live_relay_changed(l, link);
+	l->ops->relay(l, link);
 }
 
 enum zp_err
@@ -306,7 +305,7 @@ zp_live_hear(struct zp_live *l, struct zp_live_link *link)
 	const char *at = end - (zp_in_len(&r->in) - before);
 	/* Records come before the #live behind them, so they go first. */
 	while (!err && zp_reader_next(r, &rec))
-		err = take_record(l, link, &rec);
+		err = l->ops->record(l, link, &rec);
 	while (!err && zp_status_next(&link->status, &at, end))
 		err = take_status(l, link);
 	if (!err && r->in.eof)

@@ -35,12 +35,12 @@ look_at_relays(struct zp_live *l)
 		if (!link->told && !link->r->tells && link->hears) {
 			if (!link->up) {
 				link->up = true;
-				zp_live_relay_changed(l, link);
+				l->ops->relay(l, link);
 			}
 			if (!link->live &&
 			    l->now.ticks - link->since >= QUIET_MS) {
 				link->live = true;
-				zp_live_relay_changed(l, link);
+				l->ops->relay(l, link);
 			}
 		}
 		any = any || link->live;
@@ -52,13 +52,6 @@ look_at_relays(struct zp_live *l)
 		l->live_at = 0;
 	else if (l->live_at == 0 && (all || l->now.ticks - first >= OTHERS_MS))
 		l->live_at = l->now.ticks;
-}
-
-void
-zp_live_relay_changed(struct zp_live *l, struct zp_live_link *link)
-{
-	zp_outbox_relay(l->outbox, l->now.ticks, (size_t)(link - l->link),
-	    link->up, link->live);
 }
 
 enum zp_err
@@ -83,15 +76,14 @@ zp_live_fetch_hello(struct zp_live *l)
 }
 
 /* The latest hello, then bodies. */
-static enum zp_err
-fill_burst(struct zp_live *l, struct zp_live_link *link)
+enum zp_err
+zp_live_fill(struct zp_live *l, struct zp_live_link *link)
 {
 	const size_t i = (size_t)(link - l->link);
 	const char *line;
 	size_t len;
 	enum zp_err err = ZP_OK;
 
-	link->at = link->burst.len = 0;
 	if (link->spoken != l->hello_number) {
 		err = zp_out_put(&link->burst, l->hello, l->hello_len);
 		link->spoken = l->hello_number;
@@ -109,7 +101,8 @@ zp_live_speak(struct zp_live *l, struct zp_live_link *link)
 
 	while (link->speaks) {
 		if (link->at == link->burst.len) {
-			enum zp_err err = fill_burst(l, link);
+			link->at = link->burst.len = 0;
+			enum zp_err err = l->ops->fill(l, link);
 			if (err)
 				return err;
 		}
@@ -137,8 +130,7 @@ zp_live_unsent(const struct zp_live *l)
 	for (size_t i = 0; i < l->c->n; i++) {
 		const struct zp_live_link *link = &l->link[i];
 		if (link->speaks &&
-		    (link->at < link->burst.len ||
-			link->spoken != l->hello_number))
+		    (link->at < link->burst.len || l->ops->unsaid(l, link)))
 			return true;
 	}
 	return false;
@@ -158,8 +150,8 @@ is_alone(const struct zp_live *l)
 	    l->now.ticks - since >= ALONE_MS;
 }
 
-static bool
-any_up(const struct zp_live *l)
+bool
+zp_live_any_up(const struct zp_live *l)
 {
 	for (size_t i = 0; i < l->c->n; i++)
 		if (l->link[i].up)
@@ -167,13 +159,13 @@ any_up(const struct zp_live *l)
 	return false;
 }
 
-static enum zp_live_mode
-mode_of(const struct zp_live *l)
+enum zp_live_mode
+zp_live_mode_of(const struct zp_live *l)
 {
 	const enum zp_live_notes notes = l->c->notes;
 
 	if (notes == ZP_LIVE_ALWAYS)
-		return any_up(l) ? ZP_LIVE_NOTE : ZP_LIVE_WAIT;
+		return zp_live_any_up(l) ? ZP_LIVE_NOTE : ZP_LIVE_WAIT;
 	if (l->current_since != 0)
 		return ZP_LIVE_MESSAGE;
 	if (notes == ZP_LIVE_NEVER ||
@@ -208,13 +200,13 @@ zp_live_mode_due(const struct zp_live *l)
 }
 
 /* Why lines wait, in words. */
-static void
-why_waiting(const struct zp_live *l, char to[static ZP_PRESENCE_TEXT])
+void
+zp_live_why(const struct zp_live *l, char to[static ZP_PRESENCE_TEXT])
 {
 	struct zp_machine *m = zp_presence_machine(l->presence);
 	const char *why = NULL;
 
-	if (!any_up(l))
+	if (!zp_live_any_up(l))
 		why = "no relay can be reached";
 	else if (l->live_at == 0)
 		why = "the relay's history is still coming";
@@ -246,7 +238,7 @@ tell_waiting(struct zp_live *l)
 	    (l->wait_told != 0 && now - l->wait_told < TELL_EVERY))
 		return;
 	l->wait_told = now;
-	why_waiting(l, why);
+	l->ops->why(l, why);
 	if (strcmp(why, l->why) == 0)
 		return;
 	memcpy(l->why, why, sizeof(l->why));
@@ -256,7 +248,7 @@ tell_waiting(struct zp_live *l)
 static void
 set_mode(struct zp_live *l)
 {
-	enum zp_live_mode mode = mode_of(l);
+	enum zp_live_mode mode = l->ops->mode(l);
 	bool news = mode != l->mode && mode != ZP_LIVE_WAIT;
 
 	l->mode = mode;
@@ -355,8 +347,8 @@ keep_note(struct zp_live *l, uint64_t seq)
 	return err;
 }
 
-static enum zp_err
-send_line(struct zp_live *l, const char *line, size_t len)
+enum zp_err
+zp_live_send_line(struct zp_live *l, const char *line, size_t len)
 {
 	const enum zp_kind kind =
 	    l->mode == ZP_LIVE_NOTE ? ZP_KIND_NOTE : ZP_KIND_MESSAGE;
@@ -390,14 +382,14 @@ zp_live_send(struct zp_live *l)
 			tell_waiting(l);
 		return ZP_OK;
 	}
-	zp_outbox_expect(l->outbox, BATCH);
-	while (!err && n++ < BATCH && zp_outbox_room(l->outbox) &&
+	l->ops->expect(l, BATCH);
+	while (!err && n++ < BATCH && l->ops->room(l) &&
 	    next_line(l, &line, &len, &used)) {
-		err = send_line(l, line, len);
+		err = l->ops->send(l, line, len);
 		l->in.start += used;
 	}
 	/* No nonce is kept over a wait. */
-	zp_outbox_expect(l->outbox, 0);
+	l->ops->expect(l, 0);
 	return err;
 }
 

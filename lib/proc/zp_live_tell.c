@@ -341,9 +341,7 @@ zp_live_tell_mode(struct zp_live *l, enum zp_live_mode mode)
 		    "lines are notes (--notes): whoever has the "
 		    "key can read them, also later");
 	else
-		zp_say(l->c->tool,
-		    "nobody else is here: lines are notes, which "
-		    "whoever has the key can read, also later");
+		zp_say(l->c->tool, "%s", l->ops->notes);
 }
 
 /* ---- a terminal's foot --------------------------------------------------- */
