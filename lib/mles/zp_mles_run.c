@@ -373,6 +373,16 @@ handshake(struct zp_mles_run *r, struct zp_mles_member *m,
 	return 0;
 }
 
+/* Member m is gone: its part of the secret must go, too. */
+static void
+forget_member(struct zp_mles_run *r, struct zp_mles_member *m)
+{
+	*m = r->member[--r->n];
+	ring_changed(r, true);
+	r->restart = r->n > 0;
+	r->restarts = 0;
+}
+
 unsigned
 zp_mles_run_hear(struct zp_mles_run *r, const struct zp_mles_name *from,
     const struct zp_mles_frame *f, enum zp_mles_use use, int64_t now)
@@ -404,6 +414,13 @@ zp_mles_run_hear(struct zp_mles_run *r, const struct zp_mles_name *from,
 	m->time = f->time;
 	m->last = now;
 	got |= handshake(r, m, f, use);
+	if ((f->flags & ZP_MLES_FLAGS & ~(ZP_MLES_BDONE | ZP_MLES_BDACK)) ==
+		ZP_MLES_FAREWELL &&
+	    (got & (ZP_MLES_RELABELLED | ZP_MLES_POINT)) == 0) {
+		forget_member(r, m);
+		progress(r);
+		return got | ZP_MLES_LEFT | ZP_MLES_NEWS;
+	}
 	if ((got & ZP_MLES_NEWS) != 0)
 		progress(r);
 	watch(r, m);

@@ -87,6 +87,14 @@ enum zp_mles_use { ZP_MLES_PASSWORD, ZP_MLES_CONVERSATION, ZP_MLES_OLD };
 #define ZP_MLES_CROWD 16 /* more members than we can take */
 #define ZP_MLES_MEMBER 32 /* a new member */
 #define ZP_MLES_OTHER_SID 64 /* of another run than ours */
+#define ZP_MLES_LEFT 128 /* said farewell */
+
+/*
+ * Flags of a farewell, which the prototype takes for presence.  Who hears it
+ * begins a new run: every prototype then forgets the member that left, and
+ * nobody waits for it.
+ */
+#define ZP_MLES_FAREWELL (ZP_MLES_FULL | ZP_MLES_PRESENCE | ZP_MLES_LAST)
 
 void
 zp_mles_run_init(struct zp_mles_run *r, const struct zp_mles_name *me,

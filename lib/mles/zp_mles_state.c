@@ -38,7 +38,7 @@ struct zp_mles_state {
 	struct zp_mles_secrets *secrets;
 	struct zp_mles_seen *seen;
 	struct zp_mles_run run;
-	bool live;
+	bool live, past;
 	enum zp_mles_fs fs; /* as told last */
 	int64_t fs_since;
 	int64_t said; /* the latest time that we claimed */
@@ -185,6 +185,19 @@ zp_mles_state_live(struct zp_mles_state *s, bool live, int64_t now)
 	s->token_time = now;
 }
 
+void
+zp_mles_state_past(struct zp_mles_state *s, bool past)
+{
+	s->past = past;
+}
+
+/* Is what comes now not out of a history? */
+static bool
+is_live(const struct zp_mles_state *s)
+{
+	return s->live && !s->past;
+}
+
 /* ---- presence ---- */
 
 static void
@@ -306,6 +319,7 @@ tell_heard(
 	    {ZP_MLES_STALE, ZP_MLES_EVENT_STALE},
 	    {ZP_MLES_POINT, ZP_MLES_EVENT_POINT},
 	    {ZP_MLES_CROWD, ZP_MLES_EVENT_CROWD},
+	    {ZP_MLES_LEFT, ZP_MLES_EVENT_LEFT},
 	};
 
 	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++)
@@ -337,7 +351,7 @@ hear_dark(struct zp_mles_state *s, const struct zp_mles_raw *raw, int64_t now)
 	struct zp_mles_name name;
 	bool restart = s->run.restart;
 
-	if (!s->live ||
+	if (!is_live(s) ||
 	    zp_mles_key_unbox(s->key, &name, raw->p, raw->p_len) != ZP_OK)
 		return;
 	zp_mles_run_dark(&s->run, &name);
@@ -351,7 +365,7 @@ enum zp_err
 zp_mles_state_receive(struct zp_mles_state *s, const struct zp_mles_raw *raw,
     int64_t now, struct zp_mles_got *got)
 {
-	struct zp_mles_got g = {.history = !s->live};
+	struct zp_mles_got g = {.history = !is_live(s)};
 	enum zp_err err = open_frame(s, raw, &g);
 
 	if (err == ZP_ERR_NOT_OURS)
@@ -367,9 +381,9 @@ zp_mles_state_receive(struct zp_mles_state *s, const struct zp_mles_raw *raw,
 		g.relabelled = true;
 		tell(s, ZP_MLES_EVENT_RELABELLED, &g.o.uid);
 	} else if (g.again == ZP_MLES_DUPLICATE) {
-		if (s->live)
+		if (is_live(s))
 			tell(s, ZP_MLES_EVENT_REPLAY, &g.o.uid);
-	} else if (!s->live) {
+	} else if (!is_live(s)) {
 		zp_mles_run_history(&s->run, &g.o.frame);
 	} else if (g.own) {
 		tell(s, ZP_MLES_EVENT_IMPOSTOR, NULL);
@@ -470,4 +484,13 @@ zp_mles_state_presence(struct zp_mles_state *s, int64_t now, int64_t time,
 	if (s->idle < IDLE_MAX)
 		s->idle++;
 	return ZP_OK;
+}
+
+enum zp_err
+zp_mles_state_farewell(struct zp_mles_state *s, int64_t now, int64_t time,
+    const uint8_t random[static ZP_MLES_STATE_RANDOM],
+    struct zp_mles_sent *sent)
+{
+	return zp_mles_state_send(
+	    s, now, time, ZP_MLES_FAREWELL, "", 0, ZP_MLES_EAGER, random, sent);
 }

@@ -55,6 +55,7 @@ enum zp_mles_event {
 	ZP_MLES_EVENT_POINT, /* a share or mix that is none */
 	ZP_MLES_EVENT_CROWD, /* too many members */
 	ZP_MLES_EVENT_FORGED, /* the key fits, the contents make no sense */
+	ZP_MLES_EVENT_LEFT, /* a member said farewell */
 };
 
 struct zp_mles_report {
@@ -94,6 +95,13 @@ void
 zp_mles_state_live(struct zp_mles_state *state, bool live, int64_t now);
 
 /*
+ * Although we are live: are the frames that come next history, of a relay
+ * that has just come back?
+ */
+void
+zp_mles_state_past(struct zp_mles_state *state, bool past);
+
+/*
  * A frame from the relay.  *got points into memory of the state, valid until
  * the next call.  ZP_ERR_NOT_OURS (also for frames of a conversation that
  * is not ours), ZP_ERR_FORGED, ZP_ERR_FORMAT, ZP_ERR_CUT, ZP_ERR_TOO_LONG,
@@ -124,6 +132,15 @@ zp_mles_state_hello(struct zp_mles_state *state, int64_t now);
 /* The empty frame that is due, sealed so that the handshake goes on. */
 ZP_CHECKED enum zp_err
 zp_mles_state_presence(struct zp_mles_state *state, int64_t now, int64_t time,
+    const uint8_t random[static ZP_MLES_STATE_RANDOM],
+    struct zp_mles_sent *sent);
+
+/*
+ * The last frame of a member that leaves: other members of this library wait
+ * for it no longer, and make a new conversation without it.
+ */
+ZP_CHECKED enum zp_err
+zp_mles_state_farewell(struct zp_mles_state *state, int64_t now, int64_t time,
     const uint8_t random[static ZP_MLES_STATE_RANDOM],
     struct zp_mles_sent *sent);
 

@@ -9,6 +9,8 @@
  *	recv RECORD		a line of zpinc-record(5)
  *	send POLICY FLAGS TEXT	eager, careful or note; flags in hex
  *	presence
+ *	bye			the last frame
+ *	past 0|1		what comes is history, although live
  *	tick MS			time passes
  *
  * Answers: `got ...`, `sent ...`, `report ...`, `refused ...`, then `end`
@@ -140,14 +142,15 @@ speak(char *args)
 }
 
 static void
-presence(void)
+presence(bool last)
 {
 	uint8_t random[ZP_MLES_STATE_RANDOM];
 	struct zp_mles_sent s = {0};
+	const int64_t time = 1790000000000 + now;
 
 	draw(random);
-	sent(
-	    zp_mles_state_presence(state, now, 1790000000000 + now, random, &s),
+	sent(last ? zp_mles_state_farewell(state, now, time, random, &s)
+		  : zp_mles_state_presence(state, now, time, random, &s),
 	    &s);
 }
 
@@ -192,7 +195,11 @@ command(char *line)
 	else if (strcmp(line, "send") == 0)
 		speak(args);
 	else if (strcmp(line, "presence") == 0)
-		presence();
+		presence(false);
+	else if (strcmp(line, "bye") == 0)
+		presence(true);
+	else if (strcmp(line, "past") == 0)
+		zp_mles_state_past(state, *args == '1');
 	else if (strcmp(line, "hello") == 0)
 		zp_mles_state_hello(state, now);
 	else if (strcmp(line, "tick") == 0) {

@@ -8,7 +8,7 @@ from mles_proto import BDACK, BDONE, FULL, ZERO, Frame
 from test_schedules import Tap, Trial
 
 EVENTS = ["fs", "joined", "gone", "restart", "relabelled", "replay", "stale",
-          "impostor", "point", "crowd", "forged"]
+          "impostor", "point", "crowd", "forged", "left"]
 
 
 def settled(kinds, seed=1, policy="eager"):
@@ -101,6 +101,29 @@ def comings_and_goings():
             break
     Tap.ok(t.converged() and t.after(),
            "after a leaver and a return the rest converse again")
+    t.close()
+
+    # One of ours that leaves says so, and is not waited for.
+    for kinds in ("OPO", "OOO", "PPOO"):
+        t = settled(kinds)
+        word, line = t.members[-1].command("bye")
+        t.deliver(len(kinds) - 1, line.split(" ")[1], "")
+        gone = t.members.pop()
+        heard = [told(m, "left") for m in t.members if m.ours]
+        Tap.ok(heard == [[drive.mles_wire.quote(gone.name)]] * len(heard),
+               kinds + ": a farewell is heard")
+        Tap.ok(not any(m.fs() for m in t.members if m.ours),
+               kinds + ": what is said next is no more for the one that left")
+        t.quiet()
+        Tap.ok(again(t), kinds + ": and the others converse without it")
+        t.close()
+    t = settled("OPP")
+    word, line = t.members[0].command("bye")
+    t.deliver(0, line.split(" ")[1], "")
+    t.members.pop(0)
+    t.names.pop(0)
+    Tap.ok(all(m.fs() for m in t.members) and t.after(),
+           "prototypes go on after the farewell of the only one of ours")
     t.close()
 
     t = settled("OO")
