@@ -28,8 +28,8 @@
 	"T]\n"                                                                 \
 	"                  [--state DIR] [--max-record N] [--max-members N]\n" \
 	"                  [--no-time]\n"                                      \
-	"                  [--trust FILE] [--trust-new HOW] [--confine] "      \
-	"[-v]\n"                                                               \
+	"                  [--trust FILE] [--trust-new HOW] [--typing]\n"      \
+	"                  [--confine] [-v]\n"                                 \
 	"                  URL... | --sub COMMAND --pub COMMAND"
 #define MEMBERS_MOST 1024
 
@@ -52,6 +52,7 @@ enum {
 	NO_TIME,
 	TRUST,
 	TRUST_NEW,
+	TYPING,
 	SUB,
 	PUB,
 	CONFINE,
@@ -77,6 +78,7 @@ static const struct zp_opt options[] = {
     {NO_TIME, '\0', "no-time", NULL, "do not tell when"},
     {TRUST, '\0', "trust", "FILE", "known identities (else the user's)"},
     {TRUST_NEW, '\0', "trust-new", "HOW", "first-use or never"},
+    {TYPING, '\0', "typing", NULL, "show unfinished lines, too (suite mles)"},
     {SUB, '\0', "sub", "COMMAND", "prints what comes from the relay"},
     {PUB, '\0', "pub", "COMMAND", "publishes the lines of its input"},
     {CONFINE, '\0', "confine", NULL, "fail where we cannot be confined"},
@@ -88,7 +90,8 @@ struct tool {
 	const char *argv0, *key, *uid, *identity, *sub, *pub;
 	char *members[MEMBERS_MOST];
 	size_t n_members;
-	uint64_t max_record;
+	uint64_t max_record; /* 0: the default */
+	bool trusts; /* --trust-new was given */
 	struct zp_live_config live;
 	/* relays */
 	struct zp_url *url[ZP_RELAYS_MAX];
@@ -98,7 +101,7 @@ struct tool {
 	/* the keyed process */
 	struct zp_keyfile *kf;
 	struct zp_identity *id;
-	char name[ZP_NAME_MAX + 1];
+	char name[ZP_SUITE_NAME_MAX + 1];
 };
 
 /* Says what went wrong in general and passes the error on. */
@@ -170,6 +173,7 @@ take_notes(struct tool *t, enum zp_live_notes notes)
 static bool
 take_trust_new(struct tool *t, const char *arg)
 {
+	t->trusts = true;
 	t->live.trust_new = strcmp(arg, "first-use") == 0;
 	return t->live.trust_new || strcmp(arg, "never") == 0 ||
 	    complain("--trust-new: first-use or never");
@@ -219,6 +223,7 @@ take_word(struct tool *t, int id, const char *arg)
 	    : id == ECHO	? &t->live.echo
 	    : id == LISTEN	? &t->live.listen
 	    : id == NO_TIME	? &t->live.no_time
+	    : id == TYPING	? &t->live.typing
 	    : id == CONFINE	? &t->live.confine
 				: &t->live.verbose;
 
@@ -293,6 +298,15 @@ take_url(struct tool *t, const char *arg)
 	return true;
 }
 
+/* An Mles server is to be told who joins, before anything else. */
+static bool
+is_mles(const struct zp_relay *r)
+{
+	return r->scheme != NULL &&
+	    (strcmp(r->scheme, "mles") == 0 ||
+		strcmp(r->scheme, "mles+ws") == 0);
+}
+
 static bool
 take_relays(struct tool *t, const struct zp_opts *o)
 {
@@ -342,20 +356,77 @@ parse(struct tool *t, int argc, char **argv)
 
 /* ---- the keyed process --------------------------------------------------- */
 
+/* Options that the key's suite has no use for. */
+static enum zp_err
+check_suite(const struct tool *t)
+{
+	const struct zp_suite_ops *ops = zp_keyfile_ops(t->kf);
+	const bool fixed = (ops->can & ZP_SUITE_FIXED) != 0;
+	const struct {
+		const char *option;
+		bool given, good;
+		const char *has;
+	} all[] = {
+	    {"-i", t->identity != NULL, ops->can & ZP_SUITE_SIGNS,
+		"no signatures"},
+	    {"--trust", t->live.trust_path != NULL, ops->can & ZP_SUITE_SIGNS,
+		"no signatures"},
+	    {"--trust-new", t->trusts, ops->can & ZP_SUITE_SIGNS,
+		"no signatures"},
+	    {"--state", t->live.state != NULL, ops->can & ZP_SUITE_NUMBERS,
+		"no numbers"},
+	    {"--max-record", t->max_record != 0, ops->can & ZP_SUITE_PARTS,
+		"no bodies in parts"},
+	    {"--no-time", t->live.no_time, ops->can & ZP_SUITE_UNTIMED,
+		"no records without time"},
+	    {"-m", t->n_members > 0, fixed,
+		"everybody with the key in its conversations"},
+	    {"--max-members", t->live.max_members != 0, fixed,
+		"members without number, as far as it has room"},
+	    {"--rekey", t->live.rekey != 0, fixed,
+		"one key for a whole conversation"},
+	    {"--typing", t->live.typing, !fixed, "whole lines alone"},
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		if (!all[i].given || all[i].good)
+			continue;
+		zp_say(TOOL, "%s: suite %s has %s", all[i].option, ops->word,
+		    all[i].has);
+		return ZP_ERR_USAGE;
+	}
+	return ZP_OK;
+}
+
 static enum zp_err
 load(struct tool *t)
 {
 	if (zp_secret_init() != ZP_OK)
 		return fail("libsodium", ZP_ERR_IO);
 	enum zp_err err = zp_load_key(TOOL, t->key, &t->kf);
-	if (!err && t->kf->key == NULL) {
+	if (!err && t->kf->conv != NULL) {
 		zp_say(TOOL, "%s: a conversation's key; a channel's is needed",
 		    t->key);
 		err = ZP_ERR_KEY;
 	}
 	if (!err)
+		err = check_suite(t);
+	if (!err)
 		err = zp_load_identity(TOOL, t->identity, &t->id);
-	return err ? err : zp_load_uid(TOOL, t->uid, t->name);
+	return err ? err : zp_load_uid_for(TOOL, t->uid, t->kf, t->name);
+}
+
+/* Lets the transports begin. */
+static enum zp_err
+begin(const struct tool *t, struct zp_relays_child *child)
+{
+	const struct zp_suite_ops *ops = zp_keyfile_ops(t->kf);
+	char topic[ZP_SUITE_TOPIC_MAX], live[ZP_SUITE_TOPIC_MAX];
+	const bool two = ops->topic(t->kf, true, true, live);
+
+	if (!ops->topic(t->kf, false, true, topic))
+		return ZP_ERR_KEY;
+	return zp_relays_begin(child, topic, two ? live : NULL);
 }
 
 static int
@@ -372,20 +443,23 @@ keyed(void *arg, struct zp_relays_child *child)
 			    t->url[i]->text, strlen(t->url[i]->text));
 	err = load(t);
 	if (!err)
-		err = zp_relays_begin(child, zp_key_topic(t->kf->key, false),
-		    zp_key_topic(t->kf->key, true));
+		err = begin(t, child);
 	if (err)
 		return (int)zp_err_status(err);
 	for (size_t i = 0; i < child->n; i++)
 		relay[i] = (struct zp_live_relay){.in = child->in[i],
 		    .out = child->out[i],
 		    .name = t->relay[i].name,
-		    .tells = t->relay[i].url != NULL};
+		    .tells = t->relay[i].url != NULL,
+		    .joins = is_mles(&t->relay[i])};
 	t->live.tool = TOOL;
 	t->live.key = t->kf->key;
+	t->live.mles = t->kf->mles;
+	t->live.channel = zp_keyfile_channel(t->kf);
 	t->live.uid = t->name;
 	t->live.id = t->id;
-	t->live.max_record = (size_t)t->max_record;
+	t->live.max_record =
+	    t->max_record > 0 ? (size_t)t->max_record : ZP_RECORD_DEFAULT;
 	t->live.relays = relay;
 	t->live.n = child->n;
 	enum zp_exit status = zp_live_run(&t->live);
@@ -443,9 +517,7 @@ run(struct tool *t)
 int
 main(int argc, char **argv)
 {
-	struct tool t = {.argv0 = argv[0],
-	    .max_record = ZP_RECORD_DEFAULT,
-	    .live = {.trust_new = true}};
+	struct tool t = {.argv0 = argv[0], .live = {.trust_new = true}};
 	int status, id = parse(&t, argc, argv);
 
 	if (id != ZP_OPT_END)

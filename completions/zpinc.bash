@@ -53,7 +53,7 @@ _zpinc() {
 	'zpinc-mles') opts='--cursor --once --timeout --keepalive --uid --cafile --cert --key --help --version -c -1 -t -k -u -h -V' ;;
 	'zpinc-mqtt') opts='--cursor --once --timeout --keepalive --state --cafile --cert --key --help --version -c -1 -t -k -s -h -V' ;;
 	'zpinc-open') opts='--key --format --json --raw --state --trust --trust-new --strict --all --count --wait --max-age --expect --verbose --confine --help --version -k -F -j -C -W -v -h -V' ;;
-	'zpinc-pipe') opts='--key --uid --identity --members --format --json --echo --listen --notes --require-fs --fallback --rekey --state --max-record --max-members --no-time --trust --trust-new --sub --pub --confine --verbose --help --version -k -u -i -m -F -j -v -h -V' ;;
+	'zpinc-pipe') opts='--key --uid --identity --members --format --json --echo --listen --notes --require-fs --fallback --rekey --state --max-record --max-members --no-time --trust --trust-new --typing --sub --pub --confine --verbose --help --version -k -u -i -m -F -j -v -h -V' ;;
 	'zpinc-redis') opts='--cursor --once --timeout --keepalive --keep --cafile --cert --key --help --version -c -1 -t -k -n -h -V' ;;
 	'zpinc-seal') opts='--key --uid --identity --whole --state --max-record --no-time --file --confine --help --version -k -u -i -w -h -V' ;;
 	esac

@@ -395,6 +395,12 @@ zp_mles_state_receive(struct zp_mles_state *s, const struct zp_mles_raw *raw,
 	return ZP_OK;
 }
 
+uint8_t *
+zp_mles_state_body(struct zp_mles_state *s, const struct zp_mles_got *got)
+{
+	return s->plain + (got->o.frame.body - s->plain);
+}
+
 /* ---- sending ---- */
 
 static struct zp_mles_layer *

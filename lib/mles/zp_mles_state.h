@@ -112,6 +112,12 @@ zp_mles_state_receive(struct zp_mles_state *state,
     const struct zp_mles_raw *raw, int64_t now, struct zp_mles_got *got);
 
 /*
+ * The body of what was received last, to be decoded where it lies.
+ */
+uint8_t *
+zp_mles_state_body(struct zp_mles_state *state, const struct zp_mles_got *got);
+
+/*
  * A frame to send: flags of zp_mles_frame.h but BDONE and BDACK.
  * ZP_ERR_TOO_LONG, ZP_ERR_CLOCK, ZP_ERR_POINT as where they come from.
  */

@@ -103,6 +103,20 @@ zp_mles_text_show(uint8_t *to, const struct zp_mles_name *name)
 }
 
 bool
+zp_mles_text_uid(
+    char to[static ZP_MLES_NAME_MAX + 1], const struct zp_mles_name *name)
+{
+	size_t n = zp_mles_text_show((uint8_t *)to, name);
+
+	if (memchr(to, '\0', n) != NULL) {
+		n = name->len;
+		memcpy(to, name->bytes, n);
+	}
+	to[n] = '\0';
+	return strlen(to) == n;
+}
+
+bool
 zp_mles_text_blocks(const struct zp_mles_name *name)
 {
 	/* What every ECMAScript object has (ECMA-262, 20.1.3 and B.2.2). */

@@ -53,6 +53,11 @@ zp_mles_text_name(struct zp_mles_name *name, const void *text, size_t n);
 size_t
 zp_mles_text_show(uint8_t *to, const struct zp_mles_name *name);
 
+/* The same as a string; false for a name that would hide its end. */
+bool
+zp_mles_text_uid(
+    char to[static ZP_MLES_NAME_MAX + 1], const struct zp_mles_name *name);
+
 /*
  * Is this a name that the prototype's tables cannot hold, such as
  * "__proto__"?  Its bearer would block every conversation of the channel.

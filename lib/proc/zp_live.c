@@ -375,7 +375,7 @@ zp_live_run(const struct zp_live_config *config)
 		return ZP_EXIT_IO;
 	}
 	l->c = config;
-	l->ops = &zp_live_zp1;
+	l->ops = config->mles != NULL ? &zp_live_mles : &zp_live_zp1;
 	catch_signals(l);
 	enum zp_err err = start(l);
 	while (!err && l->end != ZP_LIVE_OVER)

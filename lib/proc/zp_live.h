@@ -8,6 +8,7 @@
 #include "base/zp_err.h"
 #include "crypt/zp_identity.h"
 #include "crypt/zp_key.h"
+#include "mles/zp_mles_key.h"
 
 /*
  * The keyed half of zpinc-pipe: lines of standard input become messages or
@@ -34,17 +35,21 @@ struct zp_live_relay {
 	int in, out; /* records come, go */
 	const char *name; /* for messages; safe */
 	bool tells; /* says #live when it can be heard */
+	bool joins; /* is to be told first who we are: an Mles server */
 };
 
 struct zp_live_config {
 	const char *tool;
-	const struct zp_key *key;
+	const struct zp_key *key; /* of suite zp1, or NULL */
+	struct zp_mles_key *mles; /* of suite mles, or NULL */
+	const char *channel; /* its name */
 	const char *uid;
 	const struct zp_identity *id; /* or NULL */
 	const char *trust_path; /* NULL: the default */
 	bool trust_new;
 	const char *format; /* checked; NULL: the default */
 	bool json, echo, listen, verbose, no_time;
+	bool typing; /* suite mles: show what others have typed so far */
 	enum zp_live_notes notes;
 	uint64_t rekey; /* ms; 0: the default */
 	const char *const *allowed; /* or NULL */

@@ -25,6 +25,7 @@
  *	zp_live_out	what goes to relays, and when
  *	zp_live_tell	what is said of it, as text and as JSON
  *	zp_live_zp1	struct zp_live_ops for keys of suite zp1
+ *	zp_live_mles	the same for suite mles; _heard shows and tells
  */
 
 #define ZP_LIVE_RELAYS ZP_OUTBOX_RELAYS
@@ -110,6 +111,9 @@ struct zp_live_ops {
 	enum zp_err (*send)(struct zp_live *l, const char *line, size_t len);
 	const char *notes; /* what is said when lines become notes */
 
+	/* Adds who converses, and who is here, to a terminal's foot. */
+	size_t (*who)(const struct zp_live *l, char *to, size_t len);
+
 	/* Lines on their way.  Gives them up, and says so. */
 	size_t (*pending)(const struct zp_live *l);
 	void (*give_up)(struct zp_live *l);
@@ -117,11 +121,14 @@ struct zp_live_ops {
 	enum zp_exit (*finish)(struct zp_live *l, bool good);
 };
 
-extern const struct zp_live_ops zp_live_zp1;
+extern const struct zp_live_ops zp_live_zp1, zp_live_mles;
+
+struct zp_live_member;
 
 struct zp_live {
 	const struct zp_live_config *c;
 	const struct zp_live_ops *ops;
+	struct zp_live_member *mles; /* all there is of suite mles */
 	struct zp_presence_now now;
 	struct zp_presence *presence;
 	struct zp_inbox *inbox;
@@ -283,9 +290,31 @@ zp_live_flushed(const struct zp_live *l);
 
 /* ---- zp_live_tell ---- */
 
+/* Adds to a status of len characters; as much as fits.  Its length then. */
+size_t
+zp_live_status_add(char *to, size_t len, const char *text);
+
+/* Adds who converses, and who else is here, in suite zp1. */
+size_t
+zp_live_who(const struct zp_live *l, char *to, size_t len);
+
 /* How things are, for a terminal's foot. */
 void
 zp_live_tell_status(const struct zp_live *l, char to[static ZP_SCREEN_STATUS]);
+
+/*
+ * An event as an object: false unless --json; then its fields, and its end.
+ */
+bool
+zp_live_json(struct zp_live *l, const char *event);
+void
+zp_live_json_text(struct zp_live *l, const char *name, const char *value);
+void
+zp_live_json_number(struct zp_live *l, const char *name, uint64_t value);
+void
+zp_live_json_flag(struct zp_live *l, const char *name, bool value);
+void
+zp_live_json_end(struct zp_live *l);
 
 /* What the presence reports. */
 void

@@ -421,7 +421,8 @@ output(struct zp_live *l, size_t **at)
 	*at = &l->out_at;
 	if (l->screen == NULL)
 		return &l->out;
-	zp_live_tell_status(l, status);
+	if (l->end != ZP_LIVE_OVER)
+		zp_live_tell_status(l, status);
 	if (zp_screen_draw(l->screen, &l->out,
 		l->end == ZP_LIVE_OVER ? NULL : status, &l->in) != ZP_OK)
 		l->failed = ZP_ERR_MEMORY;

@@ -60,6 +60,38 @@ end(struct zp_live *l)
 	put(l, "}\n");
 }
 
+bool
+zp_live_json(struct zp_live *l, const char *event)
+{
+	return begin(l, event);
+}
+
+void
+zp_live_json_text(struct zp_live *l, const char *name, const char *value)
+{
+	field(l, name, value);
+}
+
+void
+zp_live_json_number(struct zp_live *l, const char *name, uint64_t value)
+{
+	number(l, name, value);
+}
+
+void
+zp_live_json_flag(struct zp_live *l, const char *name, bool value)
+{
+	put(l, ",\"");
+	put(l, name);
+	put(l, value ? "\":true" : "\":false");
+}
+
+void
+zp_live_json_end(struct zp_live *l)
+{
+	end(l);
+}
+
 static void
 hex(struct zp_live *l, const char *name, const uint8_t *data, size_t n)
 {
@@ -346,8 +378,8 @@ zp_live_tell_mode(struct zp_live *l, enum zp_live_mode mode)
 
 /* ---- a terminal's foot --------------------------------------------------- */
 
-static size_t
-add(char *to, size_t len, const char *text)
+size_t
+zp_live_status_add(char *to, size_t len, const char *text)
 {
 	if (len < ZP_SCREEN_STATUS)
 		len += (size_t)snprintf(
@@ -368,11 +400,25 @@ add_others(const struct zp_live *l, char *to, size_t len)
 		if (!zp_machine_peer(m, i, &peer) || !peer.near ||
 		    (l->current_since != 0 && peer.in_conv))
 			continue;
-		len = add(to, len, comma);
-		len = add(to, len, zp_say_name(name, peer.member->uid));
+		len = zp_live_status_add(to, len, comma);
+		len = zp_live_status_add(
+		    to, len, zp_say_name(name, peer.member->uid));
 		comma = ", ";
 	}
 	return len;
+}
+
+size_t
+zp_live_who(const struct zp_live *l, char *to, size_t len)
+{
+	char names[ZP_PRESENCE_TEXT];
+
+	if (l->current_since != 0) {
+		len = zp_live_status_add(to, len, ": ");
+		len = zp_live_status_add(to, len,
+		    zp_presence_names(names, l->members, l->n_members));
+	}
+	return add_others(l, to, len);
 }
 
 static size_t
@@ -384,36 +430,32 @@ add_relays(const struct zp_live *l, char *to, size_t len)
 	for (size_t i = 0; i < l->c->n; i++)
 		up += l->link[i].up;
 	if (l->c->n == 1)
-		return add(to, len, up > 0 ? "; relay up" : "; relay DOWN");
+		return zp_live_status_add(
+		    to, len, up > 0 ? "; relay up" : "; relay DOWN");
 	snprintf(text, sizeof(text), "; %zu of %zu relays up", up, l->c->n);
-	return add(to, len, text);
+	return zp_live_status_add(to, len, text);
 }
 
 void
 zp_live_tell_status(const struct zp_live *l, char to[static ZP_SCREEN_STATUS])
 {
-	char names[ZP_PRESENCE_TEXT], text[64];
+	char text[64];
 	size_t len = 0;
 
 	to[0] = '\0';
 	if (l->mode == ZP_LIVE_NOTE)
-		len = add(to, len, "notes, for all with the key");
+		len =
+		    zp_live_status_add(to, len, "notes, for all with the key");
 	else if (l->mode == ZP_LIVE_MESSAGE)
-		len = add(to, len, "conversation");
+		len = zp_live_status_add(to, len, "conversation");
 	else
-		len = add(to, len, "lines wait");
-	if (l->current_since != 0) {
-		len = add(to, len, ": ");
-		len = add(to, len,
-		    zp_presence_names(names, l->members, l->n_members));
-	}
-	len = add_others(l, to, len);
+		len = zp_live_status_add(to, len, "lines wait");
+	len = l->ops->who(l, to, len);
 	len = add_relays(l, to, len);
-	size_t n = zp_outbox_pending(l->outbox, ZP_KIND_NOTE) +
-	    zp_outbox_pending(l->outbox, ZP_KIND_MESSAGE);
+	size_t n = l->ops->pending(l);
 	if (n > 0) {
 		snprintf(text, sizeof(text), "; %zu on the way", n);
-		add(to, len, text);
+		zp_live_status_add(to, len, text);
 	}
 }
 

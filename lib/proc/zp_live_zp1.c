@@ -349,6 +349,7 @@ const struct zp_live_ops zp_live_zp1 = {
     .send = zp_live_send_line,
     .notes = "nobody else is here: lines are notes, which whoever has the key "
 	     "can read, also later",
+    .who = zp_live_who,
     .pending = pending,
     .give_up = give_up,
     .finish = finish,

@@ -366,20 +366,6 @@ make_room(struct zp_listener *l)
 	return true;
 }
 
-/* A sender's name as text; false for one that hides its end. */
-static bool
-show_name(struct zp_listener *l, const struct zp_mles_name *name)
-{
-	size_t n = zp_mles_text_show((uint8_t *)l->uid, name);
-
-	if (memchr(l->uid, '\0', n) != NULL) {
-		n = name->len;
-		memcpy(l->uid, name->bytes, n);
-	}
-	l->uid[n] = '\0';
-	return strlen(l->uid) == n;
-}
-
 static enum zp_heard_what
 what_is(const struct zp_mles_frame *f)
 {
@@ -406,7 +392,7 @@ open_record(
 	    zp_mles_record_open(&l->opened, l->plain, key, &layer, 1, &l->raw);
 	if (err)
 		return err;
-	if (!show_name(l, &l->opened.uid))
+	if (!zp_mles_text_uid(l->uid, &l->opened.uid))
 		return ZP_ERR_FORGED;
 	memset(l->sid, 0, sizeof(l->sid));
 	memcpy(l->sid, l->opened.frame.sid, ZP_MLES_SID_LEN);
@@ -503,7 +489,7 @@ end(struct zp_listener *l, uint64_t now)
 
 	(void)now;
 	while (zp_mles_files_left(l->files, &from)) {
-		if (show_name(l, &from))
+		if (zp_mles_text_uid(l->uid, &from))
 			l->how.lost(l->how.arg, l->uid, 0, ZP_ERR_CUT, false);
 	}
 }
