@@ -320,6 +320,15 @@ work(struct zp_live *l)
 	return err;
 }
 
+/* May forward secrecy that was lost be back at once? */
+static bool
+is_coming_back(const struct zp_live *l)
+{
+	return l->mles->lost_at != 0 &&
+	    l->now.ticks - l->mles->lost_at < ZP_LIVE_LOST &&
+	    zp_live_mles_company(l);
+}
+
 static uint64_t
 deadline(const struct zp_live *l)
 {
@@ -329,11 +338,18 @@ deadline(const struct zp_live *l)
 
 	if (m->live && due < (int64_t)at)
 		at = (uint64_t)due;
+	if (is_coming_back(l))
+		at = zp_live_least(at, m->lost_at + ZP_LIVE_LOST);
 	return at;
 }
 
 /* ---- lines --------------------------------------------------------------- */
 
+/*
+ * MlesTalk's clients take part in a handshake only when somebody types there:
+ * a line that waits for one may wait for ever, so it does so only if it was
+ * asked to.
+ */
 static enum zp_live_mode
 mode(const struct zp_live *l)
 {
@@ -346,7 +362,7 @@ mode(const struct zp_live *l)
 		return ZP_LIVE_NOTE;
 	if (zp_mles_state_fs(l->mles->state) == ZP_MLES_FS_ON)
 		return ZP_LIVE_MESSAGE;
-	if (notes == ZP_LIVE_NEVER || (notes == ZP_LIVE_ALONE && l->conversed))
+	if (notes == ZP_LIVE_NEVER || is_coming_back(l))
 		return ZP_LIVE_WAIT;
 	return ZP_LIVE_NOTE;
 }
@@ -355,24 +371,18 @@ static void
 why(const struct zp_live *l, char to[static ZP_PRESENCE_TEXT])
 {
 	const char *text;
-	struct zp_mles_name name;
-	bool confirmed;
 
 	if (!zp_live_any_up(l))
 		text = "no relay can be reached";
 	else if (!l->mles->live)
 		text = "the relay's history is still coming";
-	else if (!zp_mles_state_member(l->mles->state, 0, &name, &confirmed))
-		text = l->conversed
-		    ? "nobody else is here any more (--fallback "
-		      "would send notes)"
-		    : "nobody else was heard yet";
+	else if (!zp_live_mles_company(l))
+		text = "nobody else is here (--require-fs)";
 	else if (l->c->notes == ZP_LIVE_NEVER)
-		text = "there is no forward secrecy yet; MlesTalk's clients "
-		       "take part only when somebody types there";
+		text = "there is no forward secrecy (--require-fs); MlesTalk's "
+		       "clients take part only when somebody types there";
 	else
-		text = "forward secrecy was lost; it comes back when others "
-		       "type (--fallback would send notes)";
+		text = "forward secrecy was lost just now";
 	memcpy(to, text, strlen(text) + 1);
 }
 

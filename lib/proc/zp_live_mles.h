@@ -17,6 +17,12 @@
 #define ZP_LIVE_ALARMS 8
 #define ZP_LIVE_ALARM_EVERY 30000
 
+/*
+ * So long do lines wait for forward secrecy that was lost (ms): what members
+ * of this library need for a handshake.
+ */
+#define ZP_LIVE_LOST 3000
+
 struct zp_live_member {
 	struct zp_mles_state *state;
 	struct zp_mles_outbox *outbox;
@@ -31,6 +37,7 @@ struct zp_live_member {
 	bool said; /* anything at all */
 	uint64_t ticked;
 	enum zp_mles_fs fs; /* as told last */
+	uint64_t lost_at; /* forward secrecy; 0: it is on, or never was */
 	enum zp_exit status;
 	/* alarms: a bucket of tokens */
 	unsigned alarms;
@@ -57,6 +64,10 @@ zp_live_mles_settle(struct zp_live *l);
 /* Adds who converses, or is here, to a terminal's foot. */
 size_t
 zp_live_mles_who(const struct zp_live *l, char *to, size_t len);
+
+/* Was anybody else heard? */
+bool
+zp_live_mles_company(const struct zp_live *l);
 
 /* Files that never came whole. */
 void

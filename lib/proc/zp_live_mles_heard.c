@@ -133,10 +133,20 @@ zp_live_mles_who(const struct zp_live *l, char *to, size_t len)
 
 /* ---- forward secrecy ----------------------------------------------------- */
 
+bool
+zp_live_mles_company(const struct zp_live *l)
+{
+	struct zp_mles_name name;
+	bool confirmed;
+
+	return zp_mles_state_member(l->mles->state, 0, &name, &confirmed);
+}
+
 static void
 tell_on(struct zp_live *l)
 {
 	l->conversed = true;
+	l->mles->lost_at = 0;
 	l->current_since = l->now.ticks;
 	json_members(l);
 	tell_members(l);
@@ -146,16 +156,13 @@ tell_on(struct zp_live *l)
 static void
 tell_off(struct zp_live *l)
 {
-	struct zp_mles_name name;
-	bool confirmed;
-	const bool any =
-	    zp_mles_state_member(l->mles->state, 0, &name, &confirmed);
-
+	l->mles->lost_at = l->now.ticks;
 	l->current_since = 0;
 	if (zp_live_json(l, "alone"))
 		zp_live_json_end(l);
 	zp_say(l->c->tool, "forward secrecy is off: %s",
-	    any ? "the members begin a handshake anew" : "nobody else is here");
+	    zp_live_mles_company(l) ? "the members begin a handshake anew"
+				    : "nobody else is here");
 }
 
 static void

@@ -16,6 +16,12 @@ CHANNEL = mles_wire.Channel(RAW, "test room")
 GROUP = mles_proto.Ristretto()
 
 
+def keyfile():
+    """The channel's key as zpinc-key keeps it."""
+    return ("zpinc-key 1\nsuite mles\nchannel test room\nwork 15\nkey %s\n"
+            % mles_wire.b64u(RAW))
+
+
 class Proto:
     """The model, with frames on the wire."""
     ours = False

@@ -1,0 +1,126 @@
+"""MlesTalk's client over a real Mles relay: the worker's rules are the
+model's, frames are CBOR over WebSocket, names and texts percent-encoded as
+the app does it."""
+import asyncio
+import base64
+import hashlib
+import json
+import urllib.parse
+
+import websockets
+
+import mles_proto
+import mles_wire
+
+
+def head(major, n):
+    if n < 24:
+        return bytes([major | n])
+    for code, size in ((24, 1), (25, 2), (26, 4)):
+        if n < 1 << 8 * size:
+            return bytes([major | code]) + n.to_bytes(size, "big")
+    raise ValueError(n)
+
+
+def text(s):
+    return head(0x60, len(s)) + s.encode()
+
+
+def cbor(uid, channel, message):
+    return (b"\xa3" + text("uid") + text(uid) + text("channel") +
+            text(channel) + text("message") + head(0x40, len(message)) +
+            message)
+
+
+def fields(b):
+    """The map of a frame in the form that clients write."""
+    def item(at):
+        n, at = b[at] & 31, at + 1
+        if n >= 24:
+            size = 1 << (n - 24)
+            n, at = int.from_bytes(b[at:at + size], "big"), at + size
+        return b[at:at + n], at + n
+
+    got, at = {}, 1
+    for _ in range(b[0] & 31):
+        k, at = item(at)
+        got[k.decode()], at = item(at)
+    return got
+
+
+def b64(raw):
+    return base64.b64encode(raw).decode()
+
+
+class App:
+    """One client.  shown: (sender, text, under a conversation's key)."""
+    ours = False
+
+    def __init__(self, name, channel, group, rng, clock):
+        self.name, self.channel, self.clock = name, channel, clock
+        self.rng = rng
+        self.uid = mles_wire.quote(name)
+        self.m = mles_proto.Proto(self.uid, channel.password[1], group, rng)
+        self.shown, self.typed, self.seen = [], [], set()
+        self.unread = 0
+        self.ws = self.task = None
+
+    async def start(self, url):
+        self.ws = await websockets.connect(
+            url, subprotocols=["mles-websocket"], ping_interval=None,
+            max_size=None, compression=None)
+        await self.ws.send('{"uid":"%s","channel":"%s"}' % (
+            b64(self.channel.box("Uid", self.uid)), b64(self.channel.rp)))
+        self.task = asyncio.create_task(self.read())
+
+    async def read(self):
+        try:
+            async for frame in self.ws:
+                self.take(frame)
+        except websockets.ConnectionClosed:
+            pass
+
+    def take(self, frame):
+        if isinstance(frame, str):
+            uid = base64.b64decode(json.loads(frame)["uid"])
+            self.m.text_frame(self.channel.unbox(uid))
+            return
+        got = fields(frame)
+        rp, p = (base64.b64decode(got[k]) for k in ("channel", "uid"))
+        line = "ml1." + ".".join(
+            mles_wire.b64u(x) for x in (rp, p, got["message"]))
+        f = self.channel.open(line, [None, self.m.prev, self.m.secret])
+        if f is None or not self.m.receive(f):
+            self.unread += 1
+            return
+        number = hashlib.sha256(frame).digest()
+        body = urllib.parse.unquote(f.body.decode())
+        quiet = mles_proto.PRESENCE | mles_proto.PRESENCE_ACK
+        if number in self.seen or f.flags & quiet:
+            return
+        self.seen.add(number)
+        to = self.shown if f.flags & mles_proto.FULL else self.typed
+        to.append((urllib.parse.unquote(f.uid), body, f.secret is not None))
+
+    async def frame(self, said, flags):
+        f = self.m.send(mles_wire.quote(said).encode(), flags)
+        f.date = self.clock()
+        await self.ws.send(cbor(
+            b64(self.channel.box("Uid", self.uid)), b64(self.channel.rp),
+            self.channel.message(f)))
+
+    async def say(self, said, keys=0):
+        """A whole text; before it as many frames of it being typed."""
+        for i in range(keys):
+            await self.frame(said[:i + 1], 0)
+        await self.frame(said, mles_proto.FULL)
+
+    def fs(self):
+        return self.m.secure()
+
+    def has(self, sender, said):
+        return any(x[:2] == (sender, said) for x in self.shown)
+
+    async def stop(self):
+        await self.ws.close()
+        await self.task
