@@ -31,6 +31,12 @@
 #define JITTER_AT (PADDING_AT + 32)
 _Static_assert(JITTER_AT + 8 <= ZP_MLES_STATE_RANDOM, "random bytes");
 
+/* Somebody who was heard live, in whatever run. */
+struct listener {
+	struct zp_mles_name name;
+	int64_t last;
+};
+
 struct zp_mles_state {
 	struct zp_mles_key *key;
 	struct zp_mles_name uid;
@@ -42,6 +48,8 @@ struct zp_mles_state {
 	enum zp_mles_fs fs; /* as told last */
 	int64_t fs_since;
 	int64_t said; /* the latest time that we claimed */
+	struct listener listener[ZP_MLES_MEMBERS_MAX];
+	size_t listeners;
 	/* presence */
 	bool greeting; /* what is due is our first word */
 	int64_t due, token_time;
@@ -82,10 +90,79 @@ zp_mles_state_report(struct zp_mles_state *s, struct zp_mles_report *r)
 	return true;
 }
 
+/* ---- who listens ---- */
+
+static bool
+is_member(const struct zp_mles_state *s, const struct zp_mles_name *name)
+{
+	for (size_t i = 0; i < s->run.n; i++)
+		if (zp_mles_text_same(&s->run.member[i].name, name))
+			return true;
+	return false;
+}
+
+bool
+zp_mles_state_outsider(const struct zp_mles_state *s, struct zp_mles_name *name)
+{
+	for (size_t i = 0; i < s->listeners; i++) {
+		if (is_member(s, &s->listener[i].name))
+			continue;
+		*name = s->listener[i].name;
+		return true;
+	}
+	return false;
+}
+
+static struct listener *
+find_listener(struct zp_mles_state *s, const struct zp_mles_name *name)
+{
+	for (size_t i = 0; i < s->listeners; i++)
+		if (zp_mles_text_same(&s->listener[i].name, name))
+			return &s->listener[i];
+	return NULL;
+}
+
+/* The one that was silent for longest makes room. */
+static struct listener *
+oldest_listener(struct zp_mles_state *s)
+{
+	struct listener *l = &s->listener[0];
+
+	for (size_t i = 1; i < s->listeners; i++)
+		if (s->listener[i].last < l->last)
+			l = &s->listener[i];
+	return l;
+}
+
+static void
+note_listener(
+    struct zp_mles_state *s, const struct zp_mles_name *name, int64_t now)
+{
+	struct listener *l = find_listener(s, name);
+
+	if (l == NULL)
+		l = s->listeners < ZP_MLES_MEMBERS_MAX
+		    ? &s->listener[s->listeners++]
+		    : oldest_listener(s);
+	l->name = *name;
+	l->last = now;
+}
+
+static void
+drop_listener(struct zp_mles_state *s, const struct zp_mles_name *name)
+{
+	struct listener *l = find_listener(s, name);
+
+	if (l != NULL)
+		*l = s->listener[--s->listeners];
+}
+
 enum zp_mles_fs
 zp_mles_state_fs(const struct zp_mles_state *s)
 {
-	if (zp_mles_run_secure(&s->run))
+	struct zp_mles_name name;
+
+	if (zp_mles_run_secure(&s->run) && !zp_mles_state_outsider(s, &name))
 		return ZP_MLES_FS_ON;
 	return s->run.acked ? ZP_MLES_FS_BEGUN : ZP_MLES_FS_OFF;
 }
@@ -252,6 +329,27 @@ refill(struct zp_mles_state *s, int64_t now)
 		s->token_time = now;
 }
 
+/*
+ * Who converses listens, however silent; who does not, and was silent for so
+ * long, may have left.
+ */
+static void
+expire_listeners(struct zp_mles_state *s, int64_t now, int64_t silent)
+{
+	const bool secure = zp_mles_run_secure(&s->run);
+
+	for (size_t i = s->listeners; i-- > 0;) {
+		struct listener *l = &s->listener[i];
+		const bool member = is_member(s, &l->name);
+		if (member && secure)
+			l->last = now;
+		if (member || now - l->last <= silent)
+			continue;
+		tell(s, ZP_MLES_EVENT_GONE, &l->name);
+		*l = s->listener[--s->listeners];
+	}
+}
+
 void
 zp_mles_state_tick(struct zp_mles_state *s, int64_t now, int64_t silent)
 {
@@ -261,8 +359,12 @@ zp_mles_state_tick(struct zp_mles_state *s, int64_t now, int64_t silent)
 	if (s->live && silent > 0 &&
 	    zp_mles_run_expire(&s->run, now, silent, &gone)) {
 		tell(s, ZP_MLES_EVENT_GONE, &gone);
+		drop_listener(s, &gone);
 		answer(s, now, true, false);
 	}
+	if (s->live && silent > 0)
+		expire_listeners(s, now, silent);
+	tell_fs(s, now);
 	if (now - s->fs_since > OLD_MS && s->run.has_old[0])
 		zp_mles_run_forget(&s->run);
 }
@@ -337,6 +439,12 @@ hear(struct zp_mles_state *s, struct zp_mles_got *got, int64_t now)
 	    zp_mles_run_hear(&s->run, &got->o.uid, f, got->use, now);
 
 	got->relabelled = (heard & ZP_MLES_RELABELLED) != 0;
+	/* A note from outside of any handshake has no listener. */
+	if ((heard & ZP_MLES_LEFT) != 0)
+		drop_listener(s, &got->o.uid);
+	else if (!got->relabelled &&
+	    memcmp(f->sid, ZP_MLES_SID_NONE, ZP_MLES_SID_LEN) != 0)
+		note_listener(s, &got->o.uid, now);
 	tell_heard(s, &got->o.uid, heard);
 	if (s->run.restart && !restart)
 		tell(s, ZP_MLES_EVENT_RESTART, NULL);
@@ -410,7 +518,7 @@ choose(
 	bool may = *use == ZP_MLES_CONVERSATION;
 
 	if (policy == ZP_MLES_NOTE ||
-	    (policy == ZP_MLES_CAREFUL && !zp_mles_run_secure(&s->run)))
+	    (policy == ZP_MLES_CAREFUL && zp_mles_state_fs(s) != ZP_MLES_FS_ON))
 		may = false;
 	*use = may ? ZP_MLES_CONVERSATION : ZP_MLES_PASSWORD;
 	return may ? &s->secrets->conv : zp_mles_key_layer(s->key);

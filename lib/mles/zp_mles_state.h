@@ -39,8 +39,10 @@ enum zp_mles_policy {
 
 enum zp_mles_fs {
 	ZP_MLES_FS_OFF,
-	ZP_MLES_FS_BEGUN, /* all acknowledged; not all were heard under it */
-	ZP_MLES_FS_ON, /* every member was heard under the key */
+	/* all acknowledged; not all were heard under it, or somebody who was
+	   heard lately has no part in it */
+	ZP_MLES_FS_BEGUN,
+	ZP_MLES_FS_ON, /* whoever was heard was heard under the key */
 };
 
 enum zp_mles_event {
@@ -169,6 +171,15 @@ zp_mles_state_fs(const struct zp_mles_state *state);
 bool
 zp_mles_state_member(const struct zp_mles_state *state, size_t i,
     struct zp_mles_name *name, bool *confirmed);
+
+/*
+ * Somebody who was heard, is not in the run, and would not be able to read
+ * what is sealed with its key; false if there is nobody.  MlesTalk's clients
+ * take part only when their users type.
+ */
+bool
+zp_mles_state_outsider(
+    const struct zp_mles_state *state, struct zp_mles_name *name);
 
 /*
  * Copies the group secret to secret memory of the caller; false if there is

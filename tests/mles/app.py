@@ -8,6 +8,7 @@ import json
 import urllib.parse
 
 import websockets
+from nacl.exceptions import CryptoError
 
 import mles_proto
 import mles_wire
@@ -76,7 +77,11 @@ class App:
     async def read(self):
         try:
             async for frame in self.ws:
-                self.take(frame)
+                try:
+                    self.take(frame)
+                except (IndexError, KeyError, ValueError, TypeError,
+                        CryptoError):
+                    self.unread += 1
         except websockets.ConnectionClosed:
             pass
 
@@ -103,7 +108,9 @@ class App:
         to.append((urllib.parse.unquote(f.uid), body, f.secret is not None))
 
     async def frame(self, said, flags):
-        f = self.m.send(mles_wire.quote(said).encode(), flags)
+        # Pieces of files are not percent-encoded.
+        body = said if flags & mles_proto.DATA else mles_wire.quote(said)
+        f = self.m.send(body.encode(), flags)
         f.date = self.clock()
         await self.ws.send(cbor(
             b64(self.channel.box("Uid", self.uid)), b64(self.channel.rp),

@@ -126,6 +126,24 @@ def comings_and_goings():
            "prototypes go on after the farewell of the only one of ours")
     t.close()
 
+    # Ours are quick: but who reads on a phone is not left out.
+    for kinds in ("OOP", "OPOP"):
+        t = settled(kinds, policy="careful")
+        for m in t.members:
+            if m.ours:
+                m.command("live 1")
+        raw = Frame("new", b"\0" * 8, FULL, b"", b"", None, t.clock.date())
+        line = drive.CHANNEL.line(raw)  # a sid that all go over to
+        for m in t.members:
+            m.receive(line)
+        t.quiet()
+        t.quiet()
+        before = t.lost
+        t.say([0])
+        Tap.ok(t.lost == before and t.members[0].state_fs != 2,
+               kinds + ": a member that only reads misses nothing")
+        t.close()
+
     t = settled("OO")
     Tap.ok(t.members[0].due == -1 and t.members[1].due == -1,
            "who is in a conversation sends no presence")
