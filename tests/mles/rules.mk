@@ -9,8 +9,9 @@ $(MLES_MEMBER): $(B)/tests/mles/mles_member.o $(LIBZPINC)
 
 CHECK_EXTRA += $(MLES_MEMBER)
 CHECK_PROGRAMS += tests/mles/test_schedules.py tests/mles/test_scenes.py \
-	tests/mles/test_model.py
-CHECK_ALL += mles-schedules
+	tests/mles/test_model.py tests/mles/test_pipe.py \
+	tests/mles/test_pipe_scenes.py
+CHECK_ALL += mles-schedules mles-pipes
 
 # What of zpinc-mles can be tested without a server.
 ifneq ($(filter zpinc-mles,$(TOOLS)),)
@@ -28,4 +29,8 @@ endif
 mles-schedules: $(MLES_MEMBER)
 	TRIALS=$(or $(TRIALS),100) tests/mles/test_schedules.py
 
-.PHONY: mles-schedules
+# The pipe in every schedule.
+mles-pipes: all $(MLES_MEMBER)
+	TRIALS=$(or $(TRIALS),2) tests/mles/test_pipe.py
+
+.PHONY: mles-schedules mles-pipes

@@ -187,10 +187,10 @@ class Room:
             x[2] for m in self.members for x in m.shown)
 
     async def stop(self):
-        statuses = [await m.stop() for m in self.members]
+        statuses = await asyncio.gather(*(m.stop() for m in self.members))
         self.relay.terminate()
         await self.relay.wait()
-        return statuses
+        return list(statuses)
 
 
 async def schedule(kinds, how, seed):
@@ -213,7 +213,7 @@ async def schedule(kinds, how, seed):
 
 
 def chosen():
-    some = [("OP", "turn"), ("POP", "turn"), ("OOP", "cross"),
+    some = [("OP", "turn"), ("POP", "turn"), ("OOP", "random"),
             ("PPO", "keys"), ("PO", "one")]
     if len(sys.argv) > 2:
         some = [(sys.argv[1], sys.argv[2])]
