@@ -12,6 +12,27 @@
 
 /* ---- base64 ---- */
 
+/* A character of standard base64 in base64url, and back; others stay. */
+static char
+to_url(char c)
+{
+	if (c == '+')
+		return '-';
+	if (c == '/')
+		return '_';
+	return c;
+}
+
+static char
+to_standard(char c)
+{
+	if (c == '-')
+		return '+';
+	if (c == '_')
+		return '/';
+	return c;
+}
+
 bool
 zp_mlesframe_name(
     char to[static ZP_ML_NAME_MAX + 1], const char *name, size_t len)
@@ -25,7 +46,7 @@ zp_mlesframe_name(
 		char c = name[i];
 		if (memchr(" \t\n\f\r", c, 5) != NULL)
 			continue;
-		c = c == '+' ? '-' : c == '/' ? '_' : c;
+		c = to_url(c);
 		if (n == sizeof(text) || !zp_b64_is((unsigned char)c))
 			return false;
 		text[n++] = c;
@@ -63,9 +84,7 @@ put_standard(char *to, const char *field, size_t len)
 	size_t i = 0;
 
 	for (; i < len; i++)
-		to[i] = field[i] == '-' ? '+'
-		    : field[i] == '_'	? '/'
-					: field[i];
+		to[i] = to_standard(field[i]);
 	for (; i < standard_len(len); i++)
 		to[i] = '=';
 }
