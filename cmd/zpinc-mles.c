@@ -17,8 +17,8 @@
 /* One connection is in one channel: TOPIC, LIVE, and others to publish on. */
 #define ROOMS ZP_MLESLINKS
 
-/* Records under way on one connection. */
-#define UNDERWAY 4096
+/* Records under way on one connection: as many as there can be. */
+#define UNDERWAY ZP_QUEUE_COUNT
 
 /*
  * The server acknowledges nothing.  What its system has received counts as
