@@ -546,13 +546,16 @@ on_message(void *arg, struct zp_mleslink *link, bool text, const uint8_t *data,
 	if (!r->reads)
 		return;
 	if (text) {
-		if (zp_mlesframe_read_join(p, (const char *)data, len))
+		if (data != NULL &&
+		    zp_mlesframe_read_join(p, (const char *)data, len))
 			zp_transport_status(m->t, "join %s", p);
 		else
 			zp_transport_status(m->t, "text");
 		return;
 	}
-	enum zp_err err = zp_mlesframe_read(&line, &line_len, data, len);
+	enum zp_err err = ZP_ERR_TOO_LONG;
+	if (data != NULL)
+		err = zp_mlesframe_read(&line, &line_len, data, len);
 	if (!err) {
 		take_line(r, line, line_len);
 		free(line);

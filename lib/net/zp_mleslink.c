@@ -145,9 +145,9 @@ receive(struct zp_mleslink *l, struct lws *wsi, const uint8_t *data, size_t len)
 	gather(l, data, len);
 	if (!lws_is_final_fragment(wsi) || l->silent)
 		return;
-	if (!l->skip)
-		all->events.message(
-		    all->arg, l, !lws_frame_is_binary(wsi), l->in, l->in_len);
+	const uint8_t *whole = l->in_len > 0 ? l->in : (const uint8_t *)"";
+	all->events.message(all->arg, l, !lws_frame_is_binary(wsi),
+	    l->skip ? NULL : whole, l->skip ? 0 : l->in_len);
 	l->in_len = 0;
 	l->skip = false;
 }

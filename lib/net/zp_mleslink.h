@@ -27,7 +27,7 @@ struct zp_mleslink;
 /* What the owner is told; none of these may free or drop a link. */
 struct zp_mleslink_events {
 	void (*up)(void *arg, struct zp_mleslink *link);
-	/* A whole message; over `max` bytes it is passed over instead. */
+	/* A whole message; NULL: over `max` bytes, and passed over. */
 	void (*message)(void *arg, struct zp_mleslink *link, bool text,
 	    const uint8_t *data, size_t len);
 	/* More may be sent now. */

@@ -251,6 +251,8 @@ text {"uid":"a\n#live","channel":"x"}'
 	join QQ== | say evil
 	follow reader -u Zm9v "$URL" "$ROOM"
 	{
+		echo 'hex '
+		echo 'text '
 		echo 'hex ff'
 		echo 'hex a3'
 		echo "hex bb7fffffffffffffff"
@@ -265,9 +267,28 @@ text {"uid":"a\n#live","channel":"x"}'
 	} | say evil
 	wait_until has_line reader.out '^ml1'
 	[ "$(grep -c '^ml1' reader.out)" -eq 1 ]
-	[ "$(grep -v '^#cursor' reader.out | sed '1,/^#live$/d' | wc -l)" -eq 1 ]
+	[ "$(grep -v '^#cursor' reader.out | sed '1,/^#live$/d' | wc -l)" -eq 2 ]
 	[ "$(grep -c 'none was passed over' reader.err)" -eq 1 ]
 	[ "$(wc -l < reader.err)" -eq 1 ]
+	end reader
+}
+
+@test "a frame longer than a record may be costs no memory, and is told" {
+	relay
+	client evil raw
+	join QQ== | say evil
+	follow reader -u Zm9v "$URL" "$ROOM"
+	{
+		printf 'hex a3'
+		head -c 7000000 /dev/zero | hex
+		echo
+		frame "$UID1" "$CHANNEL1" "$(printf %066d 1)" | sed 's/^/hex /'
+	} | say evil
+	wait_until has_line reader.out '^ml1'
+	grep -q 'passed over (told once): ' reader.err
+	[ "$(wc -l < reader.err)" -eq 1 ]
+	[ "$ZP_MODE" != release ] || [ "$(awk '/^VmHWM/ { print $2 }' \
+		"/proc/$reader_pid/status")" -lt 24000 ]
 	end reader
 }
 
