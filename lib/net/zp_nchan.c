@@ -58,7 +58,7 @@ void
 zp_nchan_resume(char to[static ZP_SSE_ID_MAX + 1], const struct zp_nchan *n,
     const char *last, bool again)
 {
-	uint64_t second, number, newest, none;
+	uint64_t second, number;
 
 	snprintf(to, ZP_SSE_ID_MAX + 1, "%s", last);
 	if (!read_id(last, &second, &number))
@@ -66,10 +66,9 @@ zp_nchan_resume(char to[static ZP_SSE_ID_MAX + 1], const struct zp_nchan *n,
 	if (n->empty || zp_nchan_before(n->newest, last))
 		to[0] = '\0';
 	/*
-	 * Restarted within this very second, it would have messages that we
-	 * have not seen under ids that we have.
+	 * Restarted within the second of our id, it would have messages that
+	 * we have not seen under ids that we have, and may have had more since.
 	 */
-	else if (again && read_id(n->newest, &newest, &none) &&
-	    second == newest && second > 0)
+	else if (again && n->known && second > 0)
 		snprintf(to, ZP_SSE_ID_MAX + 1, "%" PRIu64 ":0", second - 1);
 }

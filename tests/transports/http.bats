@@ -357,6 +357,28 @@ lives() { # NAME COUNT
 	end reader
 }
 
+@test "nor do ids of the next second hide what came before them" {
+	nchan
+	subscribe reader "$URL" "$TOPIC"
+	until [[ $(date +%N) == 0[0-2]* ]]; do
+		sleep 0.01
+	done
+	"$HTTP" -b 0 "$URL" < <(records 1 5)
+	wait_until has_all reader.out 1 5
+	kill -STOP "$reader_pid"
+	nchan_kill
+	nchan_start
+	"$HTTP" -b 0 "$URL" < <(records 6 8)
+	until [[ $(date +%N) == 0* ]]; do
+		sleep 0.01
+	done
+	"$HTTP" -b 0 "$URL" < <(records 9 9)
+	kill -CONT "$reader_pid"
+	wait_until has_all reader.out 1 9
+	[ "$(firsts reader.out)" = "$(seq 1 9)" ]
+	end reader
+}
+
 # The owner of a topic's messages and the worker that has the subscriber are
 # two processes.  The owner answers the subscriber's first question and takes
 # what is published; only then the other goes on.  Who is the owner is tried.

@@ -406,8 +406,8 @@ test_nchan(void)
 	    "a server that knows no message: from the oldest");
 	resume("20:5", true, false, "20:3", true, "19:0",
 	    "a lost link in the newest second: that second again");
-	resume("20:5", true, false, "19:3", true, "19:3",
-	    "a lost link before it: where it was");
+	resume("20:5", true, false, "19:3", true, "18:0",
+	    "a lost link before it: its second again, too");
 	resume("", false, false, "20:3", true, "20:3",
 	    "another relay: where it was");
 	resume("", false, true, "evt-17", true, "evt-17",
