@@ -84,28 +84,41 @@ gather(struct crew *c)
 	return err;
 }
 
+/* The first n bytes read become the worker's. */
+static enum zp_err
+exchange(struct worker *w, size_t n)
+{
+	struct crew *c = w->crew;
+	enum zp_err err = zp_in_move(&w->in, c->in, n);
+
+	if (err) {
+		pthread_mutex_lock(&c->output);
+		give_up(c, err, false);
+		pthread_mutex_unlock(&c->output);
+	}
+	return err;
+}
+
 /* The next batch; false: there is none, or no use in one. */
 static bool
 take(struct worker *w)
 {
 	struct crew *c = w->crew;
+	size_t n = 0;
 
 	pthread_mutex_lock(&c->input);
-	if (!c->over && gather(c) != ZP_OK)
-		c->over = true;
-	size_t len = zp_in_len(c->in);
-	if (len > c->most)
-		len = c->most + 1;
-	size_t n = len > 0 ? (len - 1) / c->room : 0;
-	if (n == 0)
-		c->over = true;
-	if (!c->over && zp_in_move(&w->in, c->in, n * c->room) != ZP_OK) {
-		pthread_mutex_lock(&c->output);
-		give_up(c, ZP_ERR_MEMORY, false);
-		pthread_mutex_unlock(&c->output);
-		c->over = true;
+	/*
+	 * Reading goes into this worker's own memory, which is in its
+	 * processor's cache: into the other one's it takes twice as long.
+	 */
+	if (!c->over && exchange(w, 0) == ZP_OK && gather(c) == ZP_OK) {
+		size_t len = zp_in_len(c->in);
+		n = len > c->most ? c->most / c->room
+		    : len > 0	  ? (len - 1) / c->room
+				  : 0;
 	}
-	bool good = !c->over;
+	bool good = n > 0 && exchange(w, n * c->room) == ZP_OK;
+	c->over = !good;
 	if (good) {
 		w->parts = n;
 		w->turn = c->taken++;
