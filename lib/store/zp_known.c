@@ -214,6 +214,7 @@ parse(struct zp_known *k, struct zp_lines *l, struct zp_fault *fault)
 static enum zp_err
 reload(struct zp_known *k, struct zp_fault *fault)
 {
+	static const struct zp_file_stamp none;
 	struct zp_known fresh = *k;
 	struct zp_lines l;
 	char *text = NULL;
@@ -223,6 +224,8 @@ reload(struct zp_known *k, struct zp_fault *fault)
 	fresh.entries = NULL;
 	fresh.slots = NULL;
 	fresh.n = fresh.cap = fresh.n_slots = 0;
+	if (!err && zp_file_stamp_same(&fresh.stamp, &none))
+		err = ZP_ERR_NOT_FOUND;
 	if (!err)
 		err = zp_file_read_state(k->path, FILE_MAX, &text, &len, fault);
 	if (err == ZP_ERR_TOO_LONG)
