@@ -307,7 +307,7 @@ char_at(const char *p, size_t len, size_t *n)
 	for (size_t i = 1; i < want; i++) {
 		if ((p[i] & 0xc0) != 0x80)
 			return '?';
-		code = code << 6 | (p[i] & 0x3fu);
+		code = code << 6 | ((unsigned char)p[i] & 0x3fu);
 	}
 	*n = want;
 	return code;

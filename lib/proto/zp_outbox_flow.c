@@ -252,8 +252,9 @@ zp_outbox_ask_due(const struct zp_outbox *o)
 void
 zp_outbox_asked(struct zp_outbox *o, uint64_t now)
 {
-	o->ask_due = now +
-	    zp_outbox_least(ZP_OUTBOX_AGAIN_MS << o->asks, ZP_OUTBOX_BEAT_MS);
+	uint64_t wait = (uint64_t)ZP_OUTBOX_AGAIN_MS << o->asks;
+
+	o->ask_due = now + zp_outbox_least(wait, ZP_OUTBOX_BEAT_MS);
 	if (o->asks < ZP_OUTBOX_AGAIN)
 		o->asks++;
 }

@@ -1,7 +1,7 @@
 # make lint: everything that reads sources for mistakes; no warnings is the
 # target.  What a file was found free of is remembered under build/lint.
 
-LINT_DEBS := gcc clang-format clang-tidy cppcheck shellcheck mandoc libsodium-dev
+LINT_DEBS := gcc clang clang-format clang-tidy cppcheck shellcheck mandoc libsodium-dev
 LINT := build/lint
 
 LINT_LIB := $(wildcard lib/*.c lib/*/*.c cmd/*.c)
@@ -27,11 +27,22 @@ lint: deps-lint
 deps-lint:
 	$(Q)sh tests/deps.sh $(LINT_DEBS)
 
-lint-run: lint-format lint-tidy lint-analyzer lint-cppcheck lint-shell lint-man
+lint-run: lint-format lint-clang lint-tidy lint-analyzer lint-cppcheck \
+	lint-shell lint-man
 
 lint-format:
 	$(call say,FORMAT,'cmd lib tests')
 	$(Q)clang-format --dry-run -Werror $(LINT_LIB) $(LINT_TEST) $(LINT_H)
+
+# What gcc builds clang builds, too, without a warning.
+lint-clang: $(LINT_LIB:%.c=$(LINT)/%.clang) $(LINT_TEST:%.c=$(LINT)/%.clang)
+
+$(LINT)/%.clang: %.c $(LINT_H) tests/lint/rules.mk
+	$(call say,CLANG,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(LINT_CFLAGS) $(CPPFLAGS_$(basename $(notdir $<))) \
+		$(WARN) -pedantic -Werror -fsyntax-only $<
+	@touch $@
 
 lint-tidy: $(LINT_LIB:%.c=$(LINT)/%.tidy) $(LINT_TEST:%.c=$(LINT)/%.tidy)
 # Leaks are looked for by running: gcc 12 loses what goes into an array.  And
@@ -82,5 +93,5 @@ lint-man:
 	$(call say,MANDOC,man)
 	$(Q)test -z '$(LINT_MAN)' || mandoc -Tlint -W warning $(LINT_MAN)
 
-.PHONY: lint lint-run lint-format lint-tidy lint-analyzer lint-cppcheck \
+.PHONY: lint lint-run lint-format lint-clang lint-tidy lint-analyzer lint-cppcheck \
 	lint-shell lint-man deps-lint

@@ -297,7 +297,7 @@ test_lengths(void)
 {
 	int good = 0, all = 0;
 
-	for (int f = 0; f < FORMS * FORMS * FORMS; f++)
+	for (unsigned f = 0; f < FORMS * FORMS * FORMS; f++)
 		for (int map = 0; map < 6; map++) {
 			n_out = 0;
 			if (map == PIECES)

@@ -151,7 +151,7 @@ fixed(void)
 static void
 identities(void)
 {
-	struct zp_identity *a, *b;
+	struct zp_identity *a, *b = NULL;
 	struct zp_presence_config ca = usual, cb = usual;
 	struct zp_presence *p;
 

@@ -614,7 +614,7 @@ test_known(void)
 static void
 test_known_race(void)
 {
-	struct zp_known *k, *m;
+	struct zp_known *k = NULL, *m = NULL;
 	struct zp_fault fault;
 	enum zp_trust t;
 
@@ -756,7 +756,7 @@ pinner(int who)
 static void
 test_known_together(void)
 {
-	struct zp_known *k;
+	struct zp_known *k = NULL;
 	pid_t pids[3];
 	int status;
 	bool good = true;
