@@ -47,7 +47,7 @@ def cost(row):
 
 
 def read(path):
-    rows, skipped, where = [], [], ""
+    rows, alone, skipped, where = [], [], [], ""
     with open(path, encoding="utf-8") as file:
         for line in file:
             cells = line.rstrip("\n").split("\t")
@@ -56,19 +56,21 @@ def read(path):
             if line.startswith("#") or not line.strip():
                 continue
             if cells[0] == "skipped":
-                skipped.append(cells[1])
+                skipped += [cells[1]] if cells[1] not in skipped else []
                 continue
             if len(cells) != len(COLUMNS):
                 sys.exit(f"{path}: not a row: {line.strip()}")
             row = dict(zip(COLUMNS, cells))
-            if row["median"] and row["against"] != row["name"]:
+            if not row["against"]:
+                alone.append(row)
+            elif row["against"] != row["name"]:
                 rows.append(row)
     if not rows:
         sys.exit(f"{path}: no ratios; make bench measures them")
     # What several benchmarks measure of one work stands together.
     order = list(dict.fromkeys(row["what"] for row in rows))
     rows.sort(key=lambda row: order.index(row["what"]))
-    return rows, skipped, where
+    return rows, alone, skipped, where
 
 
 def short(x):
@@ -138,7 +140,7 @@ def draw(rows):
         "half of the rounds; orange: the aim</text>", "</svg>", ""])
 
 
-def table(rows, skipped, where):
+def table(rows, alone, skipped, where):
     out = ["| work | measured | compared with | times as long (half of the "
            "rounds) |", "|---|---|---|---|"]
     work = None
@@ -148,6 +150,12 @@ def table(rows, skipped, where):
         work = row["what"]
         out.append(f'| {first} | `{row["name"]}` | `{row["against"]}` | '
                    f"{short(median)} ({short(low)} to {short(high)}) |")
+    if alone:
+        out += ["", "| figures without a counterpart | | median |",
+                "|---|---|---|"]
+    for row in alone:
+        out.append(f'| {row["what"]} | {row["name"]} | '
+                   f'{short(float(row["value"]))} {row["unit"]} |')
     if where:
         out += ["", f"Measured {where}."]
     if skipped:
@@ -164,7 +172,7 @@ def replace(path, text):
 def main():
     if len(sys.argv) != 4:
         sys.exit(__doc__)
-    rows, skipped, where = read(sys.argv[1])
+    rows, alone, skipped, where = read(sys.argv[1])
     with open(sys.argv[3], encoding="utf-8") as file:
         readme = file.read()
     if readme.count(BEGIN) != 1 or readme.count(END) != 1:
@@ -172,7 +180,8 @@ def main():
     head, rest = readme.split(BEGIN)
     tail = rest.split(END)[1]
     replace(sys.argv[2], draw(rows))
-    replace(sys.argv[3], head + BEGIN + table(rows, skipped, where) + END + tail)
+    figures = table(rows, alone, skipped, where)
+    replace(sys.argv[3], head + BEGIN + figures + END + tail)
 
 
 main()

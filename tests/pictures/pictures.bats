@@ -82,6 +82,10 @@ row() {
 | a line a record | `zpinc-seal` | `limit` | 2.00 (1.25 to 2.50) |
 | one message | `zpinc-open` | `age` | 0.25 (0.20 to 0.30) |
 
+| figures without a counterpart | | median |
+|---|---|---|
+| one message | latency | 2.00 ms |
+
 Measured 2026-01-02 03:04 UTC, Linux x86_64, 2 processors.
 Not measured there: gpg.
 <!-- /figures -->
