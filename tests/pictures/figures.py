@@ -19,9 +19,9 @@ import sys
 COLUMNS = ("name what against median low high rounds of aim value unit "
            "peak").split()
 BEGIN, END = "<!-- figures -->\n", "<!-- /figures -->\n"
-ROW, LEFT, PLOT, RIGHT, TOP = 22, 480, 380, 110, 54
+ROW, LEFT, PLOT, RIGHT, TOP = 22, 540, 360, 80, 54
 STYLE = """
-svg { background: #fdfdfb }
+.paper { fill: #fdfdfb }
 text { font: 13px system-ui, "DejaVu Sans", Helvetica, Arial, sans-serif;
 	fill: #24292f }
 .head { font-weight: bold } .dim { fill: #6e6e66 }
@@ -107,6 +107,7 @@ def draw(rows):
            f'height="{height}" viewBox="0 0 {width} {height}" role="img">',
            "<title>Costs, in times of what each is compared with</title>",
            f"<style>{STYLE}</style>",
+           '<rect class="paper" width="100%" height="100%"/>',
            f'<text class="dim" x="{LEFT}" y="20">times as long as what it is '
            "compared with: less is better</text>"]
     for mark in ticks(at.low, at.high):

@@ -21,9 +21,9 @@ READING = 0.25
 COLUMNS = 92
 WIDE, HIGH, EDGE = 8.43, 19, 14
 STYLE = """
-svg { background: #fdfdfb }
+.paper { fill: #fdfdfb }
 text { font: 14px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace;
-	white-space: pre; fill: #24292f }
+	fill: #24292f }
 .bar { fill: #e8e8e3 } .title { fill: #6e6e66 }
 .command { font-weight: bold } .says { fill: #57606a; font-style: italic }
 .sees { fill: #0a5c36 } .fact { fill: #7a3e00 }
@@ -91,8 +91,9 @@ def draw(title, screen):
     height = top + HIGH * len(screen)
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" '
            f'height="{height}" viewBox="0 0 {width:.0f} {height}" '
-           'role="img">',
+           'role="img" xml:space="preserve">',
            f"<title>{html.escape(title)}</title>", f"<style>{STYLE}</style>",
+           '<rect class="paper" width="100%" height="100%"/>',
            f'<rect class="bar" width="{width:.0f}" height="30"/>',
            f'<text class="title" x="{EDGE}" y="20">{html.escape(title)}'
            "</text>"]
