@@ -62,6 +62,8 @@ def promises_of_manual(text):
     for listing in re.findall(r"^\.Bl -bullet.*?^\.El", part, re.M | re.S):
         for item in listing.split("\n.It\n")[1:]:
             yield shown(item.replace(".El", ""))
+    for item in section(text, ".Sh WHAT HOLDS", ".El").split("\n.It Em ")[1:]:
+        yield shown(item.split("\n", 1)[1])
 
 
 def defended(path, name):

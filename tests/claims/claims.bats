@@ -181,6 +181,31 @@ block() {
 	run -1 grep -i alice r1 r2
 }
 
+@test "who stands between two members makes their safety numbers differ" {
+	local name other
+	make_key ops.key
+	# Mallory is bob where alice is, and alice where bob is.
+	for name in alice-a bob-a alice-b bob-b; do
+		mkfifo $name.in
+		zpinc-pipe -k ./ops.key -u "${name%-*}" "file:$PWD/${name#*-}" \
+			<$name.in >$name.out 2>$name.err 3>&- &
+		PIDS+=($!)
+		exec {other}>$name.in
+	done
+	safety() {
+		sed -n 's/^zpinc-pipe: safety number: //p' "$1.err" | tail -n 1
+	}
+	for name in alice-a bob-a alice-b bob-b; do
+		await grep -q '^zpinc-pipe: conversation: .*alice' $name.err
+		await grep -q '^zpinc-pipe: safety number: ' $name.err
+	done
+	[[ $(safety alice-a) =~ ^([0-9]{5}\ ){5}[0-9]{5}$ ]]
+	# On the screens of alice and of bob, and of those who agree.
+	[ "$(safety alice-a)" != "$(safety bob-b)" ]
+	[ "$(safety alice-a)" = "$(safety bob-a)" ]
+	[ "$(safety alice-b)" = "$(safety bob-b)" ]
+}
+
 @test "a new key shuts out who has the old one" {
 	make_key old.key
 	make_key new.key
