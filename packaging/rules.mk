@@ -34,6 +34,8 @@ dist:
 # ---- make deb: three packages in build/deb -----------------------------
 
 DEB := build/deb
+# Packages are made in a test, too.
+CHECK_DEBS += dpkg-dev
 
 deb: deps-build
 	$(Q)sh tests/deps.sh dpkg-dev
