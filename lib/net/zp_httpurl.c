@@ -143,7 +143,7 @@ zp_httpurl_make(char **to, const struct zp_url *url, const char *scheme,
 		add_string(&t, "&");
 	add_string(&t, query);
 	add(&t, "", 1);
-	if (err || t.len > t.cap) {
+	if (err || t.len >= t.cap) {
 		free(t.s);
 		return err ? err : ZP_ERR_FORMAT;
 	}

@@ -320,6 +320,13 @@ zp_outstore_sync(struct zp_outstore *s)
 {
 	if (!s->unsynced)
 		return ZP_OK;
+	if (s->torn)
+		return rewrite(s);
+	if (fdatasync(s->fd) != 0 && errno != EINVAL) {
+		/* Asked again, the system would say that all is well. */
+		s->torn = true;
+		return ZP_ERR_IO;
+	}
 	s->unsynced = false;
-	return fdatasync(s->fd) == 0 || errno == EINVAL ? ZP_OK : ZP_ERR_IO;
+	return ZP_OK;
 }

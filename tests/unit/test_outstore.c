@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -13,6 +14,17 @@
  */
 
 static struct zp_outstore *s;
+static bool disk_fails;
+
+/* In front of the C library's. */
+int
+fdatasync(int fd)
+{
+	if (!disk_fails)
+		return fsync(fd);
+	errno = EIO;
+	return -1;
+}
 
 static enum zp_err
 reopen(void)
@@ -275,6 +287,29 @@ killed(void)
 	OK(good, "killed at any moment, what was added is there");
 }
 
+/* The system says so once, and forgets what it could not write. */
+static void
+unsynced(void)
+{
+	struct stat before, after;
+
+	unlink("notes");
+	OK(reopen() == ZP_OK && add(3, "three\n") == ZP_OK, "# a note");
+	int old = open("notes", O_RDONLY); /* whose number stays in use */
+	disk_fails = true;
+	IS(zp_outstore_sync(s), ZP_ERR_IO, "a disk that fails is told");
+	OK(zp_outstore_sync(s) == ZP_OK && fstat(old, &before) == 0 &&
+		stat("notes", &after) == 0 && before.st_ino != after.st_ino,
+	    "and helped by writing all anew");
+	disk_fails = false;
+	OK(zp_outstore_sync(s) == ZP_OK && stat("notes", &before) == 0 &&
+		before.st_ino == after.st_ino,
+	    "once is enough");
+	close(old);
+	OK(reopen() == ZP_OK && strcmp(kept(), "3") == 0,
+	    "and the note is there");
+}
+
 int
 main(void)
 {
@@ -285,6 +320,7 @@ main(void)
 	damaged();
 	rewriting();
 	full();
+	unsynced();
 	killed();
 	zp_outstore_free(s);
 	return tap_done();
