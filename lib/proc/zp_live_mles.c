@@ -251,7 +251,7 @@ live(struct zp_live *l, struct zp_live_link *link)
 	struct zp_live_member *m = l->mles;
 
 	(void)link;
-	if (m->live && m->fs != ZP_MLES_FS_ON && l->c->notes != ZP_LIVE_ALWAYS)
+	if (m->live && m->fs != ZP_MLES_FS_ON)
 		zp_mles_state_hello(m->state, (int64_t)l->now.ticks);
 	return ZP_OK;
 }
@@ -294,8 +294,8 @@ set_live(struct zp_live *l)
 		return;
 	m->live = is;
 	zp_mles_state_live(m->state, is, now);
-	/* Who sends notes alone need not begin a conversation. */
-	if (is && l->c->notes != ZP_LIVE_ALWAYS)
+	/* Also with --notes: to read what the others say in a conversation. */
+	if (is)
 		zp_mles_state_hello(m->state, now);
 }
 
