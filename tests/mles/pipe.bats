@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # zpinc-pipe on keys of suite mles, over a folder.
+# shellcheck disable=SC2016,SC2154
 
 bats_require_minimum_version 1.5.0
 
