@@ -280,7 +280,7 @@ text {"uid":"a\n#live","channel":"x"}'
 	follow reader -u Zm9v "$URL" "$ROOM"
 	{
 		printf 'hex a3'
-		head -c 7000000 /dev/zero | hex
+		head -c 3000000 /dev/zero | hex
 		echo
 		frame "$UID1" "$CHANNEL1" "$(printf %066d 1)" | sed 's/^/hex /'
 	} | say evil
