@@ -212,6 +212,40 @@ keyed(unsigned flags)
 	    zp_confine_keyed("test_confine", true, flags, dirs) == ZP_OK;
 }
 
+/* What another process, with all files, takes for local time. */
+static bool
+ask_hour(char to[static 32], time_t when)
+{
+	int fd[2], status;
+	struct tm tm;
+
+	if (pipe(fd) != 0)
+		return false;
+	pid_t pid = fork();
+	if (pid == 0) {
+		bool good = localtime_r(&when, &tm) != NULL &&
+		    strftime(to, 32, "%Y-%m-%d %H:%M", &tm) > 0 &&
+		    write(fd[1], to, 32) == 32;
+		_exit(good ? 0 : 1);
+	}
+	return pid > 0 && read(fd[0], to, 32) == 32 &&
+	    waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static bool
+same_hour(void)
+{
+	char want[32] = "", got[32] = "";
+	time_t when = 1781000000; /* June 2026: summer, in half of the world */
+	struct tm tm;
+
+	unsetenv("TZ");
+	return ask_hour(want, when) && keyed(ZP_CONFINE_LOCALTIME) &&
+	    localtime_r(&when, &tm) != NULL &&
+	    strftime(got, sizeof(got), "%Y-%m-%d %H:%M", &tm) > 0 &&
+	    strcmp(want, got) == 0;
+}
+
 static bool
 works(void)
 {
@@ -499,6 +533,8 @@ test_keyed(void)
 		return;
 	}
 	OK(went_well(works), "a keyed process goes on reading and computing");
+	OK(went_well(same_hour),
+	    "the system's local time is known without files");
 	s = in_child(aborts);
 	OK(WIFSIGNALED(s) && WTERMSIG(s) == SIGABRT,
 	    "a keyed process can still abort");
