@@ -23,8 +23,8 @@ struct zp_order;
 #define ZP_ORDER_BYTES (16u << 20) /* held, of all sessions */
 #define ZP_ORDER_RUNS 64 /* of consecutive numbers, of a session */
 #define ZP_ORDER_GAPS 16 /* told, of a session, that are remembered */
-/* Longer than a sender waits before it sends again. */
-#define ZP_ORDER_PATIENCE_MS 15000
+/* In which a sender under load hears of it and sends it again, twice. */
+#define ZP_ORDER_PATIENCE_MS 25000
 /*
  * After a key is gone its messages still count in a receipt for so long:
  * its senders, who may drop it later than we, must not take a receipt for

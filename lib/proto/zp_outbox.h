@@ -57,6 +57,8 @@ struct zp_outbox;
 #define ZP_OUTBOX_BEAT_MS 30000
 /* What is due, but not known to be missing, is looked at again so soon. */
 #define ZP_OUTBOX_LOOK_MS 1000
+/* All are gone through no more often than that. */
+#define ZP_OUTBOX_SCAN_MS 250
 
 /* After #live, what the history did not show waits so long for its echo. */
 #define ZP_OUTBOX_LIVE_MS 1500

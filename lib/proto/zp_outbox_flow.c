@@ -188,13 +188,13 @@ zp_outbox_relay(
 
 /* ---- time ---------------------------------------------------------------- */
 
-/* Its time has come: is it to go out again? */
-static void
+/* Its time has come: is it to go out again?  Returns how many records are. */
+static size_t
 look(struct zp_outbox *o, uint64_t now, struct zp_outitem *it)
 {
 	bool deaf =
 	    it->to != NULL && zp_audience_deaf(it->to, it->seq, it->sent);
-	bool again = false;
+	size_t again = 0;
 
 	it->due = now + ZP_OUTBOX_LOOK_MS;
 	for (size_t i = 0; i < it->n; i++) {
@@ -203,14 +203,15 @@ look(struct zp_outbox *o, uint64_t now, struct zp_outitem *it)
 		    (uint16_t)(deaf ? o->up : o->up & l->had & ~l->shown);
 		if (relays == 0)
 			continue;
-		again = true;
+		again++;
 		if (l->shown == 0)
 			slow_down(o, now);
 		zp_outbox_land(o, l);
 		want(o, l, relays);
 	}
-	if (again && it->tries < ZP_OUTBOX_AGAIN)
+	if (again > 0 && it->tries < ZP_OUTBOX_AGAIN)
 		it->tries++;
+	return again;
 }
 
 /* Nothing comes back: what is on its way does not hold up the rest. */
@@ -229,17 +230,23 @@ lapse(struct zp_outbox *o, uint64_t now)
 void
 zp_outbox_tick(struct zp_outbox *o, uint64_t now)
 {
+	size_t again = 0;
+
 	lapse(o, now);
 	if (now < o->due)
 		return;
 	o->due = UINT64_MAX;
+	/* A relay that loses records by their number is not helped by more of
+	 * them: the first ones, as many as may be on their way. */
 	for (struct zp_outitem *it = o->head; it != NULL; it = it->next) {
-		if (it->due <= now && !it->done &&
+		if (it->due <= now && !it->done && again < o->window &&
 		    (it->to == NULL || !it->to->gone))
-			look(o, now, it);
+			again += look(o, now, it);
 		if (!it->done)
 			o->due = zp_outbox_least(o->due, it->due);
 	}
+	if (o->due < now + ZP_OUTBOX_SCAN_MS)
+		o->due = now + ZP_OUTBOX_SCAN_MS;
 	zp_outbox_judge(o);
 }
 

@@ -64,7 +64,7 @@ took() {
 	treat drop
 	says alice 20 drop
 	says carol 20 drop
-	sleep 8
+	sleep 5
 	treat honest
 	BEGAN=$SECONDS
 	for to in bob carol; do

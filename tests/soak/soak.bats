@@ -6,9 +6,9 @@ soak() {
 }
 
 @test "five members lose nothing while relays and members are killed" {
-	soak --lines 200 --rate 20 --kills 1 --outages 2 redis
+	soak --lines 200 --rate 40 --kills 1 --outages 2 redis
 }
 
 @test "nor while one of two relays is dead, and then lies" {
-	soak --lines 200 --rate 20 --outages 1 file liar
+	soak --lines 200 --rate 40 --outages 1 file liar
 }
