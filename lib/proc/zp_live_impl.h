@@ -121,7 +121,8 @@ struct zp_live_ops {
 	enum zp_exit (*finish)(struct zp_live *l, bool good);
 };
 
-extern const struct zp_live_ops zp_live_zp1, zp_live_mles;
+extern const struct zp_live_ops zp_live_zp1;
+extern const struct zp_live_ops zp_live_mles;
 
 struct zp_live_member;
 
