@@ -349,7 +349,8 @@ zp_live_mles_echo(struct zp_live *l, const struct zp_mles_outgoing *out)
 
 /* A file's piece: shown when it was the last one. */
 static void
-take_piece(struct zp_live *l, const struct zp_mles_got *got, struct zp_shown *s)
+take_piece(
+    struct zp_live *l, const struct zp_mles_got *got, const struct zp_shown *s)
 {
 	const struct zp_mles_frame *f = &got->o.frame;
 	struct zp_live_member *m = l->mles;
@@ -371,10 +372,11 @@ take_piece(struct zp_live *l, const struct zp_mles_got *got, struct zp_shown *s)
 	}
 	if (err || !done)
 		return;
-	s->type = file.type;
-	s->data = file.data;
-	s->len = file.len;
-	show(l, s);
+	struct zp_shown whole = *s;
+	whole.type = file.type;
+	whole.data = file.data;
+	whole.len = file.len;
+	show(l, &whole);
 	zp_mles_file_free(&file);
 }
 
