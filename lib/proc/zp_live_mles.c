@@ -324,7 +324,7 @@ work(struct zp_live *l)
 static bool
 is_coming_back(const struct zp_live *l)
 {
-	return l->mles->lost_at != 0 &&
+	return l->mles->lost_at != 0 && l->c->notes != ZP_LIVE_FALLBACK &&
 	    l->now.ticks - l->mles->lost_at < ZP_LIVE_LOST &&
 	    zp_live_mles_company(l);
 }

@@ -168,6 +168,27 @@ async def strict():
     Tap.ok(await room.stop() == [5], "what was not sent makes status 5")
 
 
+async def lost():
+    room = await Room("OP").start()
+    pipe, app = room.members
+    Tap.ok(await room.converse("turn", 40) and await room.after(1),
+           "forward secrecy with a client")
+    raw = await Raw().start(url_of(room))
+    await raw.frame("cron", b"a%20note")
+    Tap.ok(await until(lambda: events(pipe, "alone")) and
+           pipe.told("forward secrecy is off"),
+           "is lost when somebody posts a note, which is told")
+    await pipe.say("can you read me?")
+    Tap.ok(await until(lambda: app.has("alice", "can you read me?")) and
+           ("alice", "can you read me?", False) in app.shown and
+           events(pipe, "sending")[-1]["as"] == "notes",
+           "then lines are notes, which is told, too: nobody types there")
+    Tap.ok(await room.converse("turn", 40) and await room.after(1),
+           "when they talk it comes back")
+    await raw.stop()
+    await room.stop()
+
+
 async def hostile():
     room = await Room("OP").start()
     pipe, app = room.members
@@ -226,7 +247,7 @@ async def hostile():
 
 async def scenes():
     await asyncio.gather(notes_and_history(), names(), outages(), strict(),
-                         hostile())
+                         lost(), hostile())
 
 
 if __name__ == "__main__":
