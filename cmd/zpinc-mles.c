@@ -36,7 +36,7 @@
  * what opening the link took, within these bounds (ms).
  */
 #define QUIET_TIMES 4
-#define QUIET_LEAST 500
+#define QUIET_LEAST 1000
 #define QUIET_MOST 5000
 #define REPLAY_MOST 15000
 
@@ -669,7 +669,7 @@ is_last_word(const struct room *r, int64_t now)
 					      : zp_transport_stopping(m->t);
 
 	return ends && underway(r) > 0 && r->next == r->tail &&
-	    (r->heard || now - r->joined_at >= r->quiet);
+	    (r->heard || now - r->joined_at >= r->quiet / 2);
 }
 
 /* What was received, and the link still stands, is delivered. */
