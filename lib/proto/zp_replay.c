@@ -9,9 +9,12 @@
 
 #define NAME_LEN (ZP_PSEUDONYM_LEN + ZP_SID_LEN + 1)
 #define SLOTS ((size_t)2 * ZP_REPLAY_SESSIONS)
+#define LEAST ((size_t)16) /* sessions that there is room for at first */
 #define NEVER UINT64_MAX
 
-_Static_assert((SLOTS & (SLOTS - 1)) == 0, "a power of two");
+_Static_assert(ZP_REPLAY_SESSIONS % LEAST == 0 &&
+	(ZP_REPLAY_SESSIONS & (ZP_REPLAY_SESSIONS - 1)) == 0,
+    "places double up to the most");
 _Static_assert(ZP_REPLAY_WINDOW == 64, "a word of bits");
 
 /* When it is a session's turn to be evicted. */
@@ -27,13 +30,16 @@ struct zp_replay {
 	uint64_t floor, today;
 	bool established, dirty;
 	bool gaps; /* some session may have one to report */
-	uint16_t slots[SLOTS]; /* index of a session plus one; 0: none */
 	uint8_t hash_key[crypto_shorthash_KEYBYTES];
 	size_t ranked;
 	/*
-	 * A heap, lowest first, once all places are taken.  Last, since it is
-	 * large, and until then not touched.
+	 * What follows is large, and as long as there are few sessions most of
+	 * it is not touched.  The first n_slots, twice cap, are in use: the
+	 * index of a session plus one; 0: none.
 	 */
+	size_t n_slots;
+	uint16_t slots[SLOTS];
+	/* A heap, lowest first, once all places are taken. */
 	struct rank ranks[ZP_REPLAY_SESSIONS];
 };
 
@@ -46,7 +52,9 @@ zp_replay_new(struct zp_replay **r)
 
 	if (n == NULL)
 		return ZP_ERR_MEMORY;
-	memset(n, 0, offsetof(struct zp_replay, ranks));
+	memset(n, 0, offsetof(struct zp_replay, slots));
+	n->n_slots = 2 * LEAST;
+	memset(n->slots, 0, n->n_slots * sizeof(*n->slots));
 	zp_secret_random(n->hash_key, sizeof(n->hash_key));
 	*r = n;
 	return ZP_OK;
@@ -67,7 +75,7 @@ zp_replay_clear(struct zp_replay *r)
 	r->n = r->last = r->ranked = 0;
 	r->floor = 0;
 	r->established = r->dirty = r->gaps = false;
-	memset(r->slots, 0, sizeof(r->slots));
+	memset(r->slots, 0, r->n_slots * sizeof(*r->slots));
 }
 
 void
@@ -133,7 +141,7 @@ slot_of(const struct zp_replay *r, const uint8_t *p, const uint8_t *sid,
 	name[NAME_LEN - 1] = kind;
 	crypto_shorthash(hash, name, sizeof(name), r->hash_key);
 	memcpy(&v, hash, sizeof(v));
-	return (size_t)(v % SLOTS);
+	return (size_t)(v & (r->n_slots - 1));
 }
 
 static bool
@@ -152,7 +160,7 @@ find(const struct zp_replay *r, const uint8_t *p, const uint8_t *sid,
 	if (r->last < r->n && is_it(&r->sessions[r->last], p, sid, kind))
 		return r->last;
 	for (size_t i = slot_of(r, p, sid, kind); r->slots[i] != 0;
-	     i = (i + 1) % SLOTS) {
+	     i = (i + 1) % r->n_slots) {
 		size_t at = r->slots[i] - 1U;
 		if (is_it(&r->sessions[at], p, sid, kind))
 			return at;
@@ -174,7 +182,7 @@ slot_in(struct zp_replay *r, size_t at)
 	size_t i = home_of(r, at);
 
 	while (r->slots[i] != 0)
-		i = (i + 1) % SLOTS;
+		i = (i + 1) % r->n_slots;
 	r->slots[i] = (uint16_t)(at + 1);
 }
 
@@ -182,15 +190,14 @@ slot_in(struct zp_replay *r, size_t at)
 static void
 slot_out(struct zp_replay *r, size_t at)
 {
-	size_t hole = home_of(r, at);
+	size_t hole = home_of(r, at), n = r->n_slots;
 
 	while (r->slots[hole] != at + 1)
-		hole = (hole + 1) % SLOTS;
-	for (size_t i = (hole + 1) % SLOTS; r->slots[i] != 0;
-	     i = (i + 1) % SLOTS) {
+		hole = (hole + 1) % n;
+	for (size_t i = (hole + 1) % n; r->slots[i] != 0; i = (i + 1) % n) {
 		size_t home = home_of(r, r->slots[i] - 1U);
 		/* Moves unless its home lies between the hole and itself. */
-		if ((i + SLOTS - home) % SLOTS >= (i + SLOTS - hole) % SLOTS) {
+		if ((i + n - home) % n >= (i + n - hole) % n) {
 			r->slots[hole] = r->slots[i];
 			hole = i;
 		}
@@ -283,13 +290,17 @@ make_room(struct zp_replay *r, size_t *at)
 		return ZP_OK;
 	}
 	if (r->n == r->cap) {
-		size_t cap = r->cap ? r->cap * 2 : 16;
+		size_t cap = r->cap ? r->cap * 2 : LEAST;
 		struct zp_replay_session *more =
 		    realloc(r->sessions, cap * sizeof(*more));
 		if (more == NULL)
 			return ZP_ERR_MEMORY;
 		r->sessions = more;
 		r->cap = cap;
+		r->n_slots = 2 * cap;
+		memset(r->slots, 0, r->n_slots * sizeof(*r->slots));
+		for (size_t i = 0; i < r->n; i++)
+			slot_in(r, i);
 	}
 	*at = r->n++;
 	return ZP_OK;
