@@ -174,8 +174,10 @@ step(struct run *run, struct zp_cursor *c)
 		break;
 	case 4: /* an old line, perhaps with a bit turned */
 		memcpy(line, m->line, m->len);
-		if (m->len > 0 && (what & 32) != 0)
-			line[(much * 16u) % m->len] ^= (char)(1 << (what >> 6));
+		if (m->len > 0 && (what & 32) != 0) {
+			char *at = &line[(much * 16u) % m->len];
+			*at = (char)((unsigned char)*at ^ (1u << (what >> 6)));
+		}
 		hear(run, &run->who[(what >> 4) % MEMBERS], line, m->len);
 		break;
 	case 5:
