@@ -9,6 +9,7 @@
 #   make fuzz       libFuzzer on every parser; T=seconds FUZZ='url sse'
 #   make lint       read the sources for mistakes
 #   make pictures   those of the README: a recording, a plot
+#   make soak       half an hour of conversation, memory flat; SOAK=redis
 #   make bench      ratios to what is possible; ONLY=startup for one
 #   make install    PREFIX and DESTDIR as usual; also uninstall
 #   make static     the keyed tools in need of nothing, build/$(MODE)/static/

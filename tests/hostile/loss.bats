@@ -17,27 +17,6 @@ took() {
 	echo "# $1: $((SECONDS - BEGAN)) s" >&3
 }
 
-@test "what one member is kept from seeing is told, and who has it" {
-	for name in alice bob carol; do
-		comes "$name"
-	done
-	talk 3 alice bob carol
-	# Bob has never heard alice.
-	treat bob eat alice
-	says alice 3 eaten
-	exactly carol alice 3 eaten
-	BEGAN=$SECONDS
-	hears bob '3 messages of alice are missing here; carol has them'
-	took told
-	treat bob honest
-	says alice 100 after
-	exactly bob alice 100 after
-	# It is still sent, and shown however much came in between.
-	exactly bob alice 3 eaten
-	authentic '^alice: (eaten|after) [0-9]+$'
-	no_downgrade
-}
-
 @test "what is lost once is there after a few seconds, in order, untold" {
 	for name in alice bob carol; do
 		comes "$name"

@@ -1,7 +1,7 @@
 # Hostile relays, as far as they need patience.
-CHECK_ALL += hostile-fork
+CHECK_ALL += hostile-patience
 
-hostile-fork: check-build
-	$(Q)bats tests/hostile/fork.suite
+hostile-patience: check-build
+	$(Q)bats tests/hostile/patience.suite
 
-.PHONY: hostile-fork
+.PHONY: hostile-patience
