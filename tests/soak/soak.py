@@ -563,7 +563,9 @@ class World:
             all_late = sorted(x[2] for x in m.memory[-n:])[n // 2]
             say(f"{m.name}: {early} KiB after a fifth, {late} KiB at the "
                 f"end; {all_late} KiB with its transports")
-            if late > early * 1.1 + 512:
+            say("        " + " ".join(str(x[1]) for x in m.memory[::10]))
+            # What a busy moment piled up is given back to the heap alone.
+            if late > early * 1.1 + 1024:
                 bad.append(f"{m.name} grew from {early} to {late} KiB")
         return bad
 
