@@ -36,7 +36,7 @@ enum sim_kind {
 	SIM_FLOODER, /* sessions of ever new users */
 	SIM_IMPOSTOR, /* speaks as another's session */
 	SIM_THIEF, /* speaks under another's name with its own identity */
-	SIM_LEAVER, /* a FIXED one that leaves without being done */
+	SIM_RETURNER, /* says LEAVE, and speaks on in the same session */
 	SIM_KINDS,
 };
 

@@ -168,6 +168,8 @@ check_conversation(struct sim_node *n, const struct zp_machine_conv *c)
 		const struct sim_node *o = node_of(w, &c->members[i].who);
 		if (o != NULL && o->kind == SIM_THIEF)
 			sim_broken(n, "a refused identity got in");
+		if (o != NULL && o->kind == SIM_WRONG_TAG)
+			sim_broken(n, "a wrong tag was taken");
 	}
 	zp_hash(list, sizeof(list), c->keys->key, sizeof(c->keys->key),
 	    "sim list", all, c->n * ZP_GROUP_MID_LEN);

@@ -22,6 +22,7 @@ struct zp_group_run {
 	struct value *z, *x;
 	bool *good; /* tags */
 	uint64_t y;
+	uint64_t error; /* what an insider adds to its mix */
 	bool checked, mixed, keyed;
 	uint8_t digest[32]; /* of the transcript */
 	uint8_t key[ZP_CONV_KEY_LEN + ZP_CONV_SAFETY_LEN + ZP_CONV_ID_LEN];
@@ -199,6 +200,8 @@ mix(struct zp_group_run *r)
 	sim_group_put(r->x[r->me].e,
 	    sim_group_mul(
 		r->y, sub(share(r, r->me + 1), share(r, r->me + r->n - 1))));
+	sim_group_put(r->x[r->me].e,
+	    sim_group_add(sim_group_get(r->x[r->me].e), r->error));
 	r->x[r->me].there = true;
 	return ZP_OK;
 }
@@ -317,8 +320,69 @@ confirmed(const struct zp_group_run *r)
 	return r->keyed;
 }
 
+/* One value for a view, so that nothing contradicts it. */
+uint64_t
+sim_group_error(const uint8_t view[static ZP_GROUP_VIEW_LEN])
+{
+	return 1 + zp_be64(view) % (P - 1);
+}
+
+static enum zp_err
+start_plus(const struct zp_group_setup *setup,
+    uint8_t random[static ZP_GROUP_RANDOM_LEN], struct zp_group_run **run)
+{
+	enum zp_err err = start(setup, random, run);
+
+	(*run)->error = sim_group_error(setup->view);
+	return err;
+}
+
+static enum zp_err
+start_minus(const struct zp_group_setup *setup,
+    uint8_t random[static ZP_GROUP_RANDOM_LEN], struct zp_group_run **run)
+{
+	enum zp_err err = start(setup, random, run);
+
+	(*run)->error = P - sim_group_error(setup->view);
+	return err;
+}
+
 const struct zp_group_ops sim_group = {
     .start = start,
+    .own_share = own_share,
+    .own_mix = own_mix,
+    .put_share = put_share,
+    .put_mix = put_mix,
+    .check = check,
+    .mix = mix,
+    .key = key,
+    .bad = bad,
+    .tag = tag,
+    .verify = verify,
+    .conv = conv,
+    .confirmed = confirmed,
+    .free = run_free,
+};
+
+const struct zp_group_ops sim_group_plus = {
+    .start = start_plus,
+    .own_share = own_share,
+    .own_mix = own_mix,
+    .put_share = put_share,
+    .put_mix = put_mix,
+    .check = check,
+    .mix = mix,
+    .key = key,
+    .bad = bad,
+    .tag = tag,
+    .verify = verify,
+    .conv = conv,
+    .confirmed = confirmed,
+    .free = run_free,
+};
+
+const struct zp_group_ops sim_group_minus = {
+    .start = start_minus,
     .own_share = own_share,
     .own_mix = own_mix,
     .put_share = put_share,

@@ -11,6 +11,12 @@
  * does not decode.
  */
 extern const struct zp_group_ops sim_group;
+/* Their mixes have errors that cancel. */
+extern const struct zp_group_ops sim_group_plus, sim_group_minus;
+
+/* What is added to a wrong mix in this view. */
+uint64_t
+sim_group_error(const uint8_t view[static ZP_GROUP_VIEW_LEN]);
 
 #define SIM_GROUP_P ((UINT64_C(1) << 61) - 1)
 

@@ -29,7 +29,7 @@ const char *const sim_kind_name[SIM_KINDS] = {
     "a flood of new sessions",
     "speaks as another's session",
     "another's name, with its own identity",
-    "leaves in the middle",
+    "says that it leaves, and speaks on",
 };
 
 static void
@@ -87,8 +87,6 @@ spoil_share(struct sim_world *w, struct sim_node *n, struct zp_hello *h)
 static void
 spoil_mix(struct sim_world *w, struct sim_node *n, struct zp_hello *h)
 {
-	uint64_t e = 1 + zp_be64(h->view) % (SIM_GROUP_P - 1);
-
 	if ((h->flags & ZP_HELLO_X) == 0)
 		return;
 	switch ((int)n->kind) {
@@ -100,12 +98,9 @@ spoil_mix(struct sim_world *w, struct sim_node *n, struct zp_hello *h)
 		break;
 	case SIM_WRONG_MIX:
 		/* One wrong value for each view: nothing contradicts it. */
-		sim_group_put(h->x, sim_group_add(sim_group_get(h->x), e));
-		break;
-	case SIM_COLLUDER:
-		if (n->index % 2 == 0)
-			e = SIM_GROUP_P - e;
-		sim_group_put(h->x, sim_group_add(sim_group_get(h->x), e));
+		sim_group_put(h->x,
+		    sim_group_add(
+			sim_group_get(h->x), sim_group_error(h->view)));
 		break;
 	default:
 		break;
@@ -132,6 +127,10 @@ spoil_rest(struct sim_node *n, struct zp_hello *h, struct zp_hello_entry *e)
 	case SIM_FUTURE_ACK:
 		for (uint16_t i = 0; i < h->count; i++)
 			e[i].ack = UINT64_MAX - i;
+		break;
+	case SIM_RETURNER:
+		if (n->extra++ % 4 == 3)
+			h->flags |= ZP_HELLO_LEAVE;
 		break;
 	case SIM_HIGH_COUNTERS:
 		h->gen = UINT32_MAX;

@@ -413,6 +413,17 @@ replay(struct sim_world *w, uint64_t seed, size_t n)
 
 /* ---- insiders ----------------------------------------------------------- */
 
+static size_t
+near_count(const struct sim_node *n)
+{
+	struct zp_machine_peer p;
+	size_t near = 0;
+
+	for (size_t i = 1; i < zp_machine_places(n->m); i++)
+		near += zp_machine_peer(n->m, i, &p) && p.near;
+	return near;
+}
+
 static bool
 conversation_of(const struct sim_world *w, size_t honest)
 {
@@ -561,6 +572,14 @@ rogue_of(struct sim_world *w, uint64_t seed, size_t n, enum sim_kind kind)
 		if (kind != SIM_NOISE && (c == NULL || c->n < honest))
 			t = UINT64_MAX;
 	}
+	/* What it acks was never sent, so it proves nothing. */
+	for (size_t i = 0; kind == SIM_FUTURE_ACK && i < honest; i++)
+		if (near_count(&w->node[i]) != honest - 1)
+			t = UINT64_MAX;
+	/* Who has left does not come back, so it makes two views at most. */
+	for (size_t i = 0; kind == SIM_RETURNER && i < honest; i++)
+		if (w->node[i].conversations > (r.good > 0 ? 6 : 3))
+			t = UINT64_MAX;
 	if (later && kind == SIM_IMPOSTOR)
 		t = until_conversation(w, honest, BOUND);
 	return result(w, t, w->records - records, w->bytes - bytes);
@@ -569,7 +588,7 @@ rogue_of(struct sim_world *w, uint64_t seed, size_t n, enum sim_kind kind)
 static struct sim_result
 rogues(struct sim_world *w, uint64_t seed, size_t n)
 {
-	enum sim_kind kind = (enum sim_kind)(1 + (seed / 6) % (SIM_LEAVER - 1));
+	enum sim_kind kind = (enum sim_kind)(1 + (seed / 6) % (SIM_KINDS - 1));
 
 	return rogue_of(w, seed, n < 4 ? 4 : n, kind);
 }
@@ -822,6 +841,33 @@ fixed(struct sim_world *w, uint64_t seed, size_t n)
 	return x;
 }
 
+/*
+ * Some make a fixed conversation where two others have one: neither is in the
+ * other's.
+ */
+static struct sim_result
+mixed(struct sim_world *w, uint64_t seed, size_t n)
+{
+	struct sim_rules r = rules_for(n);
+	uint64_t t = 0;
+
+	world(w, seed, n + 2, &r);
+	for (size_t i = 0; i < n; i++) {
+		w->node[i].fixed = true;
+		w->node[i].min_members = n;
+	}
+	start_all(w, n + 2, 500);
+	sim_run(w, 20000);
+	for (size_t i = 0; i < n + 2; i++) {
+		const struct zp_machine_conv *c =
+		    zp_machine_current(w->node[i].m);
+		if (c == NULL || c->n != (i < n ? n : 2) ||
+		    near_count(&w->node[i]) != c->n - 1)
+			t = UINT64_MAX;
+	}
+	return result(w, t, w->records, w->bytes);
+}
+
 /* ---- the prototype's schedules ------------------------------------------ */
 
 /* Each begins when it has heard from the one before. */
@@ -853,17 +899,6 @@ at_once(struct sim_world *w, uint64_t seed, size_t n)
 	return result(w, t, w->records, w->bytes);
 }
 
-static size_t
-near_count(const struct sim_node *n)
-{
-	struct zp_machine_peer p;
-	size_t near = 0;
-
-	for (size_t i = 1; i < zp_machine_places(n->m); i++)
-		near += zp_machine_peer(n->m, i, &p) && p.near;
-	return near;
-}
-
 /*
  * What one who has the password can forge: joins under each member's name
  * and P with a sid of its own, some said to be signed by another identity,
@@ -882,6 +917,9 @@ forge(struct sim_world *w, size_t n)
 		who.sid[0] ^= 1;
 		memset(who.idkey, 9, sizeof(who.idkey));
 		send_as(w, i, &who, v->uid, 7);
+		/* Its very session, signed by another. */
+		memcpy(who.sid, v->self.sid, sizeof(who.sid));
+		send_as(w, i, &who, v->uid, v->m->seq + 1000);
 		/* To itself the next would be somebody who speaks as it. */
 		w->rules.echo = false;
 		for (size_t k = 0; k < sizeof(body); k += 8)
@@ -926,8 +964,8 @@ thrown_back(struct sim_world *w, uint64_t seed, size_t n)
 	size_t refused = w->refused;
 	forge(w, n);
 	sim_run(w, w->now + 60000);
-	/* Each garbage was told by each of the others. */
-	if (w->refused - refused != n * (n - 1))
+	/* Others told each garbage, and each session signed by another. */
+	if (w->refused - refused != 2 * n * (n - 1))
 		t = UINT64_MAX;
 	for (size_t i = 0; i < n; i++)
 		if (!w->node[i].had_current ||
@@ -981,6 +1019,7 @@ const struct sim_scene sim_scenes[] = {
     {"flapper", "one begins a new session over and over", flapper},
     {"talk", "members come and go, and every message finds its key", talk},
     {"fixed", "a fixed conversation, and one who comes late", fixed},
+    {"mixed", "fixed conversations and others on one channel", mixed},
     {"in-turn", "members come one after the other", in_turn},
     {"at-once", "all hellos cross", at_once},
     {"thrown-back", "echoes, replays and forged joins in a conversation",

@@ -250,10 +250,17 @@ arm(struct sim_node *n)
 	sim_at(n->w, at, wake, n->index, at);
 }
 
+/* Of honest groups only: the reference knows no other. */
+static FILE *
+schedule_of(const struct sim_node *n)
+{
+	return n->kind == SIM_COLLUDER ? NULL : n->w->schedule;
+}
+
 static void
 schedule_out(struct sim_node *n, const struct zp_machine_out *out)
 {
-	FILE *f = n->w->schedule;
+	FILE *f = schedule_of(n);
 	uint8_t view[ZP_GROUP_VIEW_LEN];
 	const struct zp_machine_conv *c = zp_machine_current(n->m);
 
@@ -312,7 +319,7 @@ after(struct sim_node *n, bool leave)
 static void
 prepare(struct sim_node *n, const char *what, uint8_t *random)
 {
-	FILE *f = n->w->schedule;
+	FILE *f = schedule_of(n);
 
 	fill(n->w, random, ZP_MACHINE_RANDOM_LEN);
 	if (f == NULL)
@@ -332,7 +339,7 @@ wake(struct sim_world *w, uint64_t index, uint64_t at)
 		return;
 	n->wake = 0;
 	prepare(n, "tick", random);
-	if (w->schedule != NULL)
+	if (schedule_of(n) != NULL)
 		fputc('\n', w->schedule);
 	if (zp_machine_tick(n->m, local(n), random) != ZP_OK)
 		sim_broken(n, "a tick failed");
@@ -346,7 +353,7 @@ sim_rekey(struct sim_world *w, size_t node)
 	uint8_t random[ZP_MACHINE_RANDOM_LEN];
 
 	prepare(n, "rekey", random);
-	if (w->schedule != NULL)
+	if (schedule_of(n) != NULL)
 		fputc('\n', w->schedule);
 	if (zp_machine_rekey(n->m, local(n), random) != ZP_OK)
 		sim_broken(n, "a rekey failed");
@@ -369,7 +376,7 @@ sim_deliver(struct sim_world *w, size_t to, const struct sim_record *r)
 	w->delivered++;
 	memcpy(in.uid, r->uid, sizeof(in.uid));
 	prepare(n, "hello", random);
-	if (w->schedule != NULL) {
+	if (schedule_of(n) != NULL) {
 		FILE *f = w->schedule;
 		const uint8_t *who = (const uint8_t *)&r->from;
 		fputc(' ', f);
@@ -391,7 +398,7 @@ static const uint8_t sim_msgkey[ZP_KEY_LEN] = {1, 2, 3};
 static void
 schedule_new(struct sim_node *n, const struct zp_machine_config *c)
 {
-	FILE *f = n->w->schedule;
+	FILE *f = schedule_of(n);
 	const uint8_t *who = (const uint8_t *)&n->self;
 
 	if (f == NULL)
@@ -407,13 +414,27 @@ schedule_new(struct sim_node *n, const struct zp_machine_config *c)
 	fputc('\n', f);
 }
 
+/*
+ * Colluders use their own wrong mixes: else they would find the sum wrong
+ * themselves, and never come to show a tag.
+ */
+static const struct zp_group_ops *
+group_of(const struct sim_node *n)
+{
+	if (n->w->rules.real_group)
+		return &zp_group_ristretto;
+	if (n->kind == SIM_COLLUDER)
+		return n->index % 2 == 0 ? &sim_group_plus : &sim_group_minus;
+	return &sim_group;
+}
+
 void
 sim_start(struct sim_world *w, size_t node)
 {
 	struct sim_node *n = &w->node[node];
 	uint8_t random[ZP_MACHINE_RANDOM_LEN];
 	struct zp_machine_config c = {.msgkey = sim_msgkey,
-	    .ops = w->rules.real_group ? &zp_group_ristretto : &sim_group,
+	    .ops = group_of(n),
 	    .timing = &w->rules.timing,
 	    .max_members = w->rules.max_members,
 	    .fixed = n->fixed,
@@ -446,7 +467,7 @@ sim_start(struct sim_world *w, size_t node)
 		printf("%9.3f %s starts\n", (double)w->now / 1000, n->uid);
 	schedule_new(n, &c);
 	prepare(n, "start", random);
-	if (w->schedule != NULL)
+	if (schedule_of(n) != NULL)
 		fputc('\n', w->schedule);
 	if (zp_machine_start(n->m, local(n), random) != ZP_OK)
 		sim_broken(n, "a start failed");
