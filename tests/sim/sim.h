@@ -36,6 +36,7 @@ enum sim_kind {
 	SIM_FLOODER, /* sessions of ever new users */
 	SIM_IMPOSTOR, /* speaks as another's session */
 	SIM_THIEF, /* speaks under another's name with its own identity */
+	SIM_PARTIAL, /* says its share to half of them, and no more */
 	SIM_RETURNER, /* says LEAVE, and speaks on in the same session */
 	SIM_KINDS,
 };
@@ -80,7 +81,7 @@ struct sim_node {
 	uint8_t current[ZP_CONV_ID_LEN];
 	uint64_t credit, credit_at; /* tokens, counted again, local time */
 	size_t sent;
-	size_t conversations;
+	size_t conversations, ended;
 	size_t abandoned, impostors;
 	bool settled, late;
 	uint8_t last_view[ZP_GROUP_VIEW_LEN]; /* published */

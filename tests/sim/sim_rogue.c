@@ -29,6 +29,7 @@ const char *const sim_kind_name[SIM_KINDS] = {
     "a flood of new sessions",
     "speaks as another's session",
     "another's name, with its own identity",
+    "its share to half of the members, and no more",
     "says that it leaves, and speaks on",
 };
 
@@ -76,6 +77,7 @@ spoil_share(struct sim_world *w, struct sim_node *n, struct zp_hello *h)
 		copy_share(n, h);
 		break;
 	case SIM_MUTE:
+	case SIM_PARTIAL:
 		h->flags &=
 		    (uint8_t) ~(ZP_HELLO_X | ZP_HELLO_TAG | ZP_HELLO_DONE);
 		break;
@@ -186,17 +188,36 @@ sim_rogue(struct sim_world *w, struct sim_node *n, struct sim_record **r)
 	(void)noise;
 }
 
+/* Its hello as it was before there was a share. */
+static struct sim_record *
+without_share(const struct sim_record *r, struct sim_node *n)
+{
+	struct sim_record *x = sim_record_new(n, r->seq, r->body, r->len);
+
+	n->w->records--;
+	x->from = r->from;
+	x->body[0] &=
+	    (uint8_t) ~(ZP_HELLO_Z | ZP_HELLO_X | ZP_HELLO_TAG | ZP_HELLO_DONE);
+	x->len -= 64;
+	memmove(x->body + ZP_HELLO_HEAD_LEN, x->body + ZP_HELLO_HEAD_LEN + 64,
+	    x->len - ZP_HELLO_HEAD_LEN);
+	return x;
+}
+
 struct sim_record *
 sim_rogue_for(
     struct sim_world *w, struct sim_node *n, struct sim_record *r, size_t to)
 {
 	struct zp_hello h;
 
-	if (n->kind != SIM_FORKED_SHARE || r->len < 96 ||
+	if ((n->kind != SIM_FORKED_SHARE && n->kind != SIM_PARTIAL) ||
+	    r->len < 96 ||
 	    zp_hello_parse(&h, r->body, r->len, ZP_HELLO_ENTRIES_MAX) !=
 		ZP_OK ||
 	    (h.flags & ZP_HELLO_Z) == 0)
 		return r;
+	if (n->kind == SIM_PARTIAL)
+		return to % 2 == 0 ? r : without_share(r, n);
 	struct sim_record *x = sim_record_new(n, r->seq, r->body, r->len);
 	w->records--;
 	x->from = r->from;

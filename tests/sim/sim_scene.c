@@ -522,13 +522,20 @@ make_rogue(struct sim_world *w, size_t i, enum sim_kind kind)
 		sim_at(w, w->now + 20000, act_impostor, i, 3);
 }
 
+/* Those who say different things to different members. */
+static bool
+parts(enum sim_kind kind)
+{
+	return kind == SIM_NOISE || kind == SIM_PARTIAL;
+}
+
 /* Those whose lies name nobody keep new conversations from forming. */
 static bool
 blameless(enum sim_kind kind)
 {
 	return kind == SIM_WRONG_MIX || kind == SIM_COLLUDER ||
 	    kind == SIM_COPIED_SHARE || kind == SIM_WRONG_TAG ||
-	    kind == SIM_NOISE || kind == SIM_FORKED_SHARE;
+	    kind == SIM_FORKED_SHARE || parts(kind);
 }
 
 /*
@@ -556,6 +563,8 @@ rogue_of(struct sim_world *w, uint64_t seed, size_t n, enum sim_kind kind)
 		start_all(w, honest, 500);
 	}
 	size_t records = w->records, bytes = w->bytes;
+	for (size_t i = 0; i < honest; i++)
+		w->node[i].ended = 0;
 	for (size_t i = honest; i < n; i++) {
 		make_rogue(w, i, kind);
 		sim_at(w, w->now + sim_between(w, 0, 500), act_start, i, 0);
@@ -569,7 +578,8 @@ rogue_of(struct sim_world *w, uint64_t seed, size_t n, enum sim_kind kind)
 		    zp_machine_current(w->node[i].m);
 		/* Who hears different lies may part for a while, which is
 		   told; nothing ends in silence. */
-		if (kind != SIM_NOISE && (c == NULL || c->n < honest))
+		if (!parts(kind) &&
+		    (c == NULL || c->n < honest || w->node[i].ended > 0))
 			t = UINT64_MAX;
 	}
 	/* What it acks was never sent, so it proves nothing. */

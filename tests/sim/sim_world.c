@@ -221,6 +221,7 @@ report(void *arg, const struct zp_machine_event *ev)
 	n->settled = n->settled || ev->kind == ZP_EVENT_SETTLED;
 	n->late = n->late || ev->kind == ZP_EVENT_LATE;
 	n->conversations += ev->kind == ZP_EVENT_CONVERSATION;
+	n->ended += ev->kind == ZP_EVENT_CONVERSATION_END;
 	if (ev->kind == ZP_EVENT_SESSION) {
 		n->self = ev->member->who;
 		n->session_born = w->now;
