@@ -529,6 +529,41 @@ test_liars(void)
 	end();
 }
 
+/* A conversation is not ended by those whom we ignore, nor by a crowd. */
+static void
+test_outlives(void)
+{
+	static const uint8_t empty[ZP_HELLO_HEAD_LEN];
+	struct peer ghost = {0};
+
+	begin(2);
+	run(6000);
+	peer[1].spoil = bad_tag;
+	if (zp_machine_announce(peer[1].m, now, some()) != ZP_OK)
+		abort();
+	run(now + 2000);
+	OK(told(&peer[0], ZP_EVENT_TWO_VALUES, "bob") == 1 &&
+		current(0) != NULL &&
+		told(&peer[0], ZP_EVENT_CONVERSATION_END, NULL) == 0,
+	    "a conversation outlives that its other member is on hold");
+	end();
+	begin(2);
+	run(6000);
+	snprintf(ghost.uid, sizeof(ghost.uid), "crowd");
+	for (size_t i = 0; i < 3 * ZP_MACHINE_SESSIONS; i++) {
+		now++;
+		memcpy(ghost.self.p, some(), 40);
+		memcpy(ghost.self.sid, some(), ZP_SID_LEN);
+		if (hear(&peer[0], &ghost, 0, ZP_OK, empty, sizeof(empty)) !=
+		    ZP_OK)
+			abort();
+	}
+	OK(told(&peer[0], ZP_EVENT_OFFLINE, "bob") == 0 && together(2) &&
+		told(&peer[0], ZP_EVENT_CONVERSATION_END, NULL) == 0,
+	    "a flood of sessions takes no member's place");
+	end();
+}
+
 static void
 test_silence(void)
 {
@@ -619,6 +654,7 @@ main(void)
 	test_allowed();
 	test_worn();
 	test_liars();
+	test_outlives();
 	test_silence();
 	test_fixed();
 	test_configuration();
