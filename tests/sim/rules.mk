@@ -22,8 +22,9 @@ sim-all: $(ZPSIM)
 	$(Q)$(ZPSIM) -f $(or $(FACTOR),100)
 	$(Q)ZP_SIM_RUNS=10 bats tests/sim/agree.bats
 
-# State and traffic of a member when all start at once.  A thousand machines
-# take 2 GB and long: make sim-scale SCALE=1000
+# State and traffic of a member when all start at once.  512 machines take a
+# minute and a half; a thousand 2 GB and over ten minutes:
+# make sim-scale SCALE=1000
 SCALE ?= 3 32 256
 sim-scale: $(ZPSIM)
 	$(Q)for n in $(SCALE); do $(ZPSIM) -x storm -n $$n || exit 1; done
