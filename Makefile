@@ -202,8 +202,14 @@ $(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIBNET) $(LIBZPINC)
 export ZP_BUILD := $(abspath $(B))
 export ZP_ROOT := $(CURDIR)
 export ZP_MODE := $(MODE)
-JOBS ?= $(shell nproc 2>/dev/null || echo 2)
-TESTS ?= $(UNIT) $(CHECK_PROGRAMS) $(sort $(wildcard tests/*/*.bats))
+# Tests wait more than they compute; those that wait longest begin first.
+JOBS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 3)))
+LONG := $(wildcard $(addprefix tests/,cli/pipe.bats transports/conform_mles.bats \
+	mles/pipe.bats mles/mles.bats transports/redis.bats transports/http.bats \
+	transports/mqtt.bats cli/terminal.bats soak/soak.bats \
+	cli/handshake-insiders.bats transports/conform_nchan.bats))
+TESTS ?= $(LONG) $(UNIT) $(CHECK_PROGRAMS) \
+	$(filter-out $(LONG),$(sort $(wildcard tests/*/*.bats)))
 
 check: deps-check
 	$(Q)$(MAKE) --no-print-directory check-run

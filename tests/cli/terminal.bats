@@ -163,12 +163,16 @@ foot() {
 	await shows echo
 }
 
+converses() {
+	shows 'zpinc-pipe: conversation: bob and alice' ||
+		shows 'zpinc-pipe: conversation: alice and bob'
+}
+
 @test "a terminal that cannot move its cursor gets lines alone" {
 	sed -i 's/^cd/TERM=dumb; export TERM; cd/' run-alice
 	terminal 80
 	member bob "$RELAY"
 	talk 2 bob
-	await shows 'zpinc-pipe: conversation: bob and alice' ||
-		await shows 'zpinc-pipe: conversation: alice and bob'
+	await converses
 	run ! grep -q 'relay up' screen
 }
