@@ -9,7 +9,8 @@ half a second, for readers that say nothing).  Each publisher in turn gets
 FILE on stdin.  Counted is from its start until the reader has as many
 records as FILE has lines, or nothing has come for three seconds.  Every
 publisher runs three times ($ROUNDS), and is compared with the first one round
-by round; what lost something is no rate and does not count.  With --publish
+by round; what lost something is no rate and does not count, and where that is
+the first one, the others have their own figures alone.  With --publish
 nobody reads, and counted is until the publisher ends.
 
 If $ZP_BENCH_TSV names a file, the ratios are added to it, as the README in
@@ -95,9 +96,13 @@ def report(name, results, reference, lines):
     told = f'at least {least} of {lines} arrived, taken in ' \
         f'{statistics.median(r[0] for r in results):.2f} s, ' \
         f'exit {max(r[3] for r in results)}'
-    if not whole or not ratios:
+    if not whole:
         print(f'{name:40} {"-":>9}    ratio     -  {told}')
         return None
+    if not ratios:
+        value = statistics.median(whole)
+        print(f'{name:40} {value:9.0f}/s  ratio     -  {told}')
+        return f'1\t1\t1\t{len(whole)}\trate', value
     low, median, high = quartiles(ratios)
     value = statistics.median(whole)
     print(f'{name:40} {value:9.0f}/s  ratio {median:5.2f}  {told}')
@@ -133,8 +138,11 @@ def main():
                 print('skipped', what, f'{name}: lines were lost', sep='\t',
                       file=out)
                 continue
-            print(name, what, named[0][0], row[0], aim, f'{row[1]:.6g}',
-                  'lines/s', '', sep='\t', file=out)
+            # With nothing to be compared with, it stands for itself.
+            lost = not any(rate(r, lines) for r in results[0])
+            print(name, what, name if lost else named[0][0], row[0],
+                  '' if lost else aim, f'{row[1]:.6g}', 'lines/s', '',
+                  sep='\t', file=out)
 
 
 main()

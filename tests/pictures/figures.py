@@ -141,6 +141,11 @@ def draw(rows):
         "half of the rounds; orange: the aim</text>", "</svg>", ""])
 
 
+def cell(text):
+    """A pipe would begin the next cell of the table."""
+    return text.replace("|", "\\|")
+
+
 def table(rows, alone, skipped, where):
     out = ["| work | measured | compared with | times as long (half of the "
            "rounds) |", "|---|---|---|---|"]
@@ -149,7 +154,8 @@ def table(rows, alone, skipped, where):
         median, low, high, _ = cost(row)
         first = row["what"] if row["what"] != work else ""
         work = row["what"]
-        out.append(f'| {first} | `{row["name"]}` | `{row["against"]}` | '
+        out.append(f'| {first} | `{cell(row["name"])}` | '
+                   f'`{cell(row["against"])}` | '
                    f"{short(median)} ({short(low)} to {short(high)}) |")
     if alone:
         out += ["", "| figures without a counterpart | | median |",
