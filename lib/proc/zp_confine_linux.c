@@ -92,20 +92,24 @@ zp_confine_transport(
 static bool
 read_rule(char rule[static RULE_MAX])
 {
-	char data[4096];
+	char magic[4], end[RULE_MAX + 1] = "";
 	int fd = open("/etc/localtime", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, data, sizeof(data));
+	off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+	off_t from = size < RULE_MAX ? 0 : size - RULE_MAX;
+	ssize_t n = 0;
 
+	if (size > 0 && pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+	    memcmp(magic, "TZif", sizeof(magic)) == 0)
+		n = pread(fd, end, RULE_MAX, from);
 	if (fd >= 0)
 		close(fd);
-	if (n < 2 || (size_t)n == sizeof(data) ||
-	    memcmp(data, "TZif", 4) != 0 || data[n - 1] != '\n')
+	if (n < 2 || end[n - 1] != '\n')
 		return false;
-	data[n - 1] = '\0';
-	const char *at = memrchr(data, '\n', (size_t)n - 1);
+	end[n - 1] = '\0';
+	const char *at = memrchr(end, '\n', (size_t)n - 1);
 	size_t len = at != NULL ? strlen(++at) : 0;
 	/* A `:' would name a file again. */
-	if (len == 0 || len >= RULE_MAX || *at == ':')
+	if (len == 0 || *at == ':')
 		return false;
 	memcpy(rule, at, len + 1);
 	return true;

@@ -184,42 +184,44 @@ zp_load_uid(
 	return err;
 }
 
-/* The folder that a path lies in. */
-static void
-folder_of(char to[static ZP_PATH_MAX], const char *path)
+/* The folder that a path lies in; NULL: no memory. */
+static char *
+folder_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	size_t n = slash ? (size_t)(slash - path) : 0;
 
-	if (slash == NULL) {
-		memcpy(to, ".", 2);
-	} else if (n == 0) {
-		memcpy(to, "/", 2);
-	} else {
-		n = n < ZP_PATH_MAX ? n : ZP_PATH_MAX - 1;
-		memcpy(to, path, n);
-		to[n] = '\0';
-	}
+	if (slash == NULL)
+		return strdup(".");
+	return strndup(path, slash > path ? (size_t)(slash - path) : 1);
 }
 
 enum zp_err
 zp_load_confine(const char *tool, bool must, unsigned flags,
     const char *const *paths, size_t n)
 {
-	char folder[ZP_LOAD_PATHS][ZP_PATH_MAX];
-	const char *dirs[ZP_LOAD_PATHS + 1] = {NULL};
+	char *dirs[ZP_LOAD_PATHS + 1] = {NULL};
 	size_t d = 0;
+	enum zp_err err = ZP_OK;
 
-	for (size_t i = 0; i < n && d < ZP_LOAD_PATHS; i++) {
+	for (size_t i = 0; i < n && d < ZP_LOAD_PATHS && !err; i++) {
 		if (paths[i] == NULL)
 			continue;
-		folder_of(folder[d], paths[i]);
-		dirs[d] = folder[d];
-		d++;
+		dirs[d] = folder_of(paths[i]);
+		if (dirs[d] == NULL)
+			err = ZP_ERR_MEMORY;
+		else
+			d++;
 	}
 	if (d > 0)
 		flags |= ZP_CONFINE_FILES;
-	return zp_confine_keyed(tool, must, flags, dirs);
+	if (!err)
+		err = zp_confine_keyed(
+		    tool, must, flags, (const char *const *)dirs);
+	else
+		zp_say(tool, "%s", zp_err_text(err));
+	while (d > 0)
+		free(dirs[--d]);
+	return err;
 }
 
 enum zp_err

@@ -9,6 +9,7 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -155,195 +156,176 @@ static const struct rule rules[] = {
 #define NR_MAX 512 /* beyond are no system calls yet */
 #define CODE_MAX 256 /* as far as a jump goes */
 
-/* A filter being made.  All jumps are forward. */
+/*
+ * A filter being made, from its end to its start: jumps go forward, so each
+ * has its targets before it.  A place is an index into ins.
+ */
 struct code {
-	struct sock_filter ins[CODE_MAX];
-	/* Where yes and no of a jump go: an act, or AHEAD if that is set. */
-	uint8_t to[CODE_MAX][2];
-	size_t n;
+	size_t start; /* the first instruction so far */
 	bool bad; /* does not fit */
+	uint8_t act[ACTS]; /* its place, or 0: not made yet */
+	struct sock_filter ins[CODE_MAX];
 };
 
-#define AHEAD ACTS
-
-/* Adds an instruction; yes and no: for jumps. */
-static size_t
-emit(struct code *c, unsigned op, uint32_t k, unsigned yes, unsigned no)
+static uint8_t
+emit(struct code *c, unsigned op, uint32_t k)
 {
 	const struct sock_filter ins = {(uint16_t)op, 0, 0, k};
-	size_t at = c->n;
 
-	if (at >= CODE_MAX) {
+	/* At place 0 would be the first that does not fit. */
+	if (c->start == 1)
 		c->bad = true;
-		return 0;
-	}
-	c->ins[at] = ins;
-	c->to[at][0] = (uint8_t)yes;
-	c->to[at][1] = (uint8_t)no;
-	c->n++;
+	else
+		c->start--;
+	c->ins[c->start] = ins;
+	return (uint8_t)c->start;
+}
+
+/* Compares what is loaded with k. */
+static uint8_t
+emit_jump(struct code *c, unsigned jump, uint32_t k, uint8_t yes, uint8_t no)
+{
+	uint8_t at = emit(c, BPF_JMP | jump | BPF_K, k);
+
+	c->ins[at].jt = (uint8_t)(yes - at - 1);
+	c->ins[at].jf = (uint8_t)(no - at - 1);
 	return at;
 }
 
-static void
+static uint8_t
 emit_load(struct code *c, size_t offset)
 {
-	emit(c, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, AHEAD, AHEAD);
-}
-
-/* Makes a branch of an instruction go to what comes next. */
-static void
-land(struct code *c, size_t at, int branch)
-{
-	uint8_t distance = (uint8_t)(c->n - at - 1);
-
-	c->to[at][branch] = AHEAD;
-	if (branch == 0)
-		c->ins[at].jt = distance;
-	else
-		c->ins[at].jf = distance;
+	return emit(c, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset);
 }
 
 /* Loads the lower half of an argument; on little-endian machines. */
-static void
+static uint8_t
 emit_arg(struct code *c, unsigned i)
 {
-	emit_load(c, offsetof(struct seccomp_data, args) + (size_t)8 * i);
+	return emit_load(
+	    c, offsetof(struct seccomp_data, args) + (size_t)8 * i);
 }
 
-/* Argument i must be one of n values. */
-static void
-emit_list(struct code *c, unsigned i, const uint32_t *values, size_t n)
+/* From this value on, up to the next range's. */
+struct range {
+	uint32_t first;
+	uint8_t act;
+};
+
+/*
+ * A binary search over the n ranges for what is loaded.  They are taken from
+ * the last on, and what is alike is joined as the carries of a binary counter
+ * go.  A single value whose neighbours agree with one another is told apart
+ * by one test, where two borders would take two.  Of each jump one branch
+ * goes to the next instruction where it can, which the kernel translates to
+ * one instruction in place of two.
+ */
+static uint8_t
+emit_search(struct code *c, const struct range *ranges, size_t n)
 {
-	emit_arg(c, i);
-	for (size_t j = 0; j < n; j++)
-		emit(c, BPF_JMP | BPF_JEQ | BPF_K, values[j], ALLOW,
-		    j + 1 < n ? AHEAD : PERM);
+	struct {
+		uint32_t first;
+		uint8_t at, height;
+	} tree[16] = {{0}}; /* for up to 2^15 ranges */
+	size_t depth = 0;
+
+	while (n > 0 && depth < 15) {
+		const struct range *r = &ranges[--n];
+		uint8_t at = c->act[r->act];
+		for (; n > 1 && r[-1].first + 1 == r->first &&
+		     r[-2].act == r->act;
+		     n -= 2, r -= 2)
+			at = emit_jump(
+			    c, BPF_JEQ, r[-1].first, c->act[r[-1].act], at);
+		tree[depth].first = r->first;
+		tree[depth].height = 0;
+		tree[depth++].at = at;
+		for (; depth > 1 &&
+		     (n == 0 ||
+			 tree[depth - 2].height == tree[depth - 1].height);
+		     depth--) {
+			tree[depth - 2].at =
+			    emit_jump(c, BPF_JGE, tree[depth - 2].first,
+				tree[depth - 2].at, tree[depth - 1].at);
+			tree[depth - 2].first = tree[depth - 1].first;
+			tree[depth - 2].height++;
+		}
+	}
+	return tree[0].at;
+}
+
+/* Argument i is looked up in n ranges. */
+static uint8_t
+emit_ranges(struct code *c, unsigned i, const struct range *ranges, size_t n)
+{
+	emit_search(c, ranges, n);
+	return emit_arg(c, i);
 }
 
 /* Argument i tested against k decides between two acts. */
-static void
+static uint8_t
 emit_test(struct code *c, unsigned i, unsigned jump, uint32_t k, enum act yes,
     enum act no)
 {
-	emit_arg(c, i);
-	emit(c, BPF_JMP | jump | BPF_K, k, yes, no);
+	emit_jump(c, jump, k, c->act[yes], c->act[no]);
+	return emit_arg(c, i);
 }
 
-static void
+static uint8_t
 emit_ret(struct code *c, uint32_t verdict)
 {
-	emit(c, BPF_RET | BPF_K, verdict, AHEAD, AHEAD);
+	return emit(c, BPF_RET | BPF_K, verdict);
 }
 
-static void
+static uint8_t
 emit_act(struct code *c, enum act act)
 {
-	static const uint32_t cntl[] = {F_GETFD, F_SETFD, F_GETFL, F_SETFL,
-	    F_GETPIPE_SZ, F_SETPIPE_SZ, F_GETLK, F_SETLK, F_SETLKW,
-	    36 /* F_OFD_GETLK */, 37 /* F_OFD_SETLK */, 38 /* F_OFD_SETLKW */,
-	    F_DUPFD_CLOEXEC};
-	static const uint32_t ctl[] = {TCGETS, TIOCGWINSZ, FIONREAD};
+	static const struct range cntl[] = {{0, PERM}, {F_GETFD, ALLOW},
+	    {F_SETFL + 1, PERM}, {F_SETPIPE_SZ, ALLOW},
+	    {F_GETPIPE_SZ + 1, PERM}};
+	static const struct range lock[] = {{0, PERM}, {F_GETFD, ALLOW},
+	    {F_SETLKW + 1, PERM}, {36 /* F_OFD_GETLK */, ALLOW},
+	    {38 + 1 /* F_OFD_SETLKW */, PERM}, {F_DUPFD_CLOEXEC, ALLOW},
+	    {F_GETPIPE_SZ + 1, PERM}};
+	static const struct range ctl[] = {{0, PERM}, {TCGETS, ALLOW},
+	    {TCGETS + 1, PERM}, {TIOCGWINSZ, ALLOW}, {TIOCGWINSZ + 1, PERM},
+	    {FIONREAD, ALLOW}, {FIONREAD + 1, PERM}};
 
 	switch (act) {
 	case NOSYS:
-		emit_ret(c, SECCOMP_RET_ERRNO | ENOSYS);
-		break;
+		return emit_ret(c, SECCOMP_RET_ERRNO | ENOSYS);
 	case ALLOW:
-		emit_ret(c, SECCOMP_RET_ALLOW);
-		break;
+		return emit_ret(c, SECCOMP_RET_ALLOW);
 	case KILL:
-		emit_ret(c, SECCOMP_RET_KILL_PROCESS);
-		break;
+		return emit_ret(c, SECCOMP_RET_KILL_PROCESS);
 	case ACCES:
-		emit_ret(c, SECCOMP_RET_ERRNO | EACCES);
-		break;
+		return emit_ret(c, SECCOMP_RET_ERRNO | EACCES);
 	case PERM:
-		emit_ret(c, SECCOMP_RET_ERRNO | EPERM);
-		break;
+		return emit_ret(c, SECCOMP_RET_ERRNO | EPERM);
 	case NO_EXEC:
-		emit_test(c, 2, BPF_JSET, PROT_EXEC, ACCES, ALLOW);
-		break;
+		return emit_test(c, 2, BPF_JSET, PROT_EXEC, ACCES, ALLOW);
 	case EMPTY_PATH:
-		emit_test(c, 3, BPF_JSET, AT_EMPTY_PATH, ALLOW, ACCES);
-		break;
+		return emit_test(c, 3, BPF_JSET, AT_EMPTY_PATH, ALLOW, ACCES);
 	case OWN:
-		emit_test(c, 0, BPF_JEQ, (uint32_t)getpid(), ALLOW, KILL);
-		break;
+		return emit_test(
+		    c, 0, BPF_JEQ, (uint32_t)getpid(), ALLOW, KILL);
 	case THREAD:
-		emit_test(
+		return emit_test(
 		    c, 0, BPF_JSET, 0x10000 /* CLONE_THREAD */, ALLOW, KILL);
-		break;
 	case FCNTL:
-		emit_list(c, 1, cntl, 6);
-		break;
+		return emit_ranges(c, 1, cntl, sizeof(cntl) / sizeof(*cntl));
 	case FCNTL_LOCK:
-		emit_list(c, 1, cntl, sizeof(cntl) / sizeof(*cntl));
-		break;
+		return emit_ranges(c, 1, lock, sizeof(lock) / sizeof(*lock));
 	case IOCTL:
-		emit_list(c, 1, ctl, sizeof(ctl) / sizeof(*ctl));
-		break;
+		return emit_ranges(c, 1, ctl, sizeof(ctl) / sizeof(*ctl));
 	case ACTS:
 		break;
 	}
+	return 0;
 }
 
-/* Behind the tree, once each: what its jumps, and these, go to. */
-static void
-emit_acts(struct code *c)
-{
-	/* From the last on, since an act by an argument goes to a lesser. */
-	for (enum act act = ACTS; act-- > 0;) {
-		size_t end = c->n;
-		bool used = false;
-
-		for (size_t i = 0; i < end; i++)
-			for (int branch = 0; branch < 2; branch++)
-				if (c->to[i][branch] == act) {
-					land(c, i, branch);
-					used = true;
-				}
-		if (used)
-			emit_act(c, act);
-	}
-}
-
-/* Neighbouring numbers with one act, but for some single ones among them. */
-#define SINGLES 4
-struct range {
-	uint32_t first;
-	uint8_t act, n;
-	struct {
-		uint8_t act;
-		uint16_t nr;
-	} single[SINGLES];
-};
-
-/* A rule has two borders at most, and the end has one. */
+/* A rule has two borders at most, and both ends have one. */
 #define RANGES (2 * sizeof(rules) / sizeof(*rules) + 2)
-
-/*
- * A number whose neighbours agree with one another is told apart by one test,
- * where two borders would take two.
- */
-static size_t
-fold_singles(struct range *ranges, size_t n)
-{
-	size_t kept = 1;
-
-	for (size_t i = 1; i < n; i++) {
-		struct range *r = &ranges[kept - 1];
-		if (i + 1 < n && r->n < SINGLES &&
-		    ranges[i + 1].first == ranges[i].first + 1 &&
-		    ranges[i + 1].act == r->act) {
-			r->single[r->n].nr = (uint16_t)ranges[i].first;
-			r->single[r->n++].act = ranges[i].act;
-			i++;
-		} else {
-			ranges[kept++] = ranges[i];
-		}
-	}
-	return kept;
-}
 
 static size_t
 make_ranges(struct range ranges[static RANGES], unsigned flags)
@@ -358,69 +340,26 @@ make_ranges(struct range ranges[static RANGES], unsigned flags)
 	for (uint32_t nr = 0; nr < NR_MAX; nr++) {
 		if (n > 0 && ranges[n - 1].act == acts[nr])
 			continue;
-		ranges[n] = (struct range){.first = nr, .act = acts[nr]};
-		n++;
+		ranges[n++] = (struct range){nr, acts[nr]};
 	}
 #ifdef __x86_64__
 	/* The x32 ABI: the same calls under other numbers. */
-	ranges[n] = (struct range){.first = 0x40000000, .act = KILL};
-	n++;
+	ranges[n++] = (struct range){0x40000000, KILL};
 #endif
-	return fold_singles(ranges, n);
+	return n;
 }
 
-/* What is done with the numbers of one range; from, branch: the jump to it. */
+/* Once each, at the end: the acts that the ranges name and those need. */
 static void
-emit_range(struct code *c, const struct range *r, size_t from, int branch)
+emit_acts(struct code *c, const struct range *ranges, size_t n)
 {
-	if (r->n == 0) {
-		c->to[from][branch] = r->act;
-		return;
-	}
-	land(c, from, branch);
-	for (size_t i = 0; i < r->n; i++)
-		emit(c, BPF_JMP | BPF_JEQ | BPF_K, r->single[i].nr,
-		    r->single[i].act, i + 1 < r->n ? AHEAD : r->act);
-}
+	static const enum act basic[] = {ALLOW, KILL, ACCES, PERM};
 
-/*
- * A binary search over the ranges, n > 1.  When a filter is set, the kernel
- * translates it and runs it once for every system call there is: small and
- * flat code makes a short start.
- */
-static void
-emit_tree(struct code *c, const struct range *ranges, size_t n)
-{
-	struct {
-		size_t lo, hi, from; /* from, branch: the jump to here */
-		int branch;
-	} todo[16] = {{0, n - 1, 0, 0}}; /* log2 of NR_MAX, and some */
-	size_t depth = 1;
-
-	while (depth > 0 && depth < 15 && !c->bad) {
-		size_t lo = todo[--depth].lo, hi = todo[depth].hi;
-		size_t from = todo[depth].from, mid = (lo + hi + 1) / 2;
-		int branch = todo[depth].branch;
-
-		if (lo == hi) {
-			emit_range(c, &ranges[lo], from, branch);
-			continue;
-		}
-		if (from > 0)
-			land(c, from, branch);
-		from = emit(c, BPF_JMP | BPF_JGE | BPF_K, ranges[mid].first,
-		    AHEAD, AHEAD);
-		todo[depth].lo = mid;
-		todo[depth].hi = hi;
-		todo[depth].from = from;
-		todo[depth++].branch = 0;
-		todo[depth].lo = lo;
-		todo[depth].hi = mid - 1;
-		todo[depth].from = from;
-		todo[depth++].branch = 1;
-	}
-	if (depth > 0)
-		c->bad = true;
+	for (size_t i = 0; i < sizeof(basic) / sizeof(*basic); i++)
+		c->act[basic[i]] = emit_act(c, basic[i]);
+	for (size_t i = 0; i < n; i++)
+		if (c->act[ranges[i].act] == 0)
+			c->act[ranges[i].act] = emit_act(c, ranges[i].act);
 }
 
 static void
@@ -429,13 +368,21 @@ make_filter(struct code *c, unsigned flags)
 	struct range ranges[RANGES];
 	size_t n = make_ranges(ranges, flags);
 
-	c->n = 0;
+	c->start = CODE_MAX;
 	c->bad = false;
+	memset(c->act, 0, sizeof(c->act));
+	emit_acts(c, ranges, n);
+	emit_search(c, ranges, n);
+	uint8_t nr = emit_load(c, offsetof(struct seccomp_data, nr));
+	emit_jump(c, BPF_JEQ, ARCH, nr, c->act[KILL]);
 	emit_load(c, offsetof(struct seccomp_data, arch));
-	emit(c, BPF_JMP | BPF_JEQ | BPF_K, ARCH, AHEAD, KILL);
-	emit_load(c, offsetof(struct seccomp_data, nr));
-	emit_tree(c, ranges, n);
-	emit_acts(c);
+	/*
+	 * To no effect but one: kernels since 5.11 try each system call on a
+	 * filter when it is set, to pass it by later where it always allows,
+	 * and give up at what they do not expect.  That trial takes longer
+	 * than the filter will in a short run.
+	 */
+	emit(c, BPF_LD | BPF_W | BPF_IMM, 0);
 }
 
 bool
@@ -451,7 +398,8 @@ zp_seccomp_enter(unsigned flags)
 	 * The process runs no code of others, so the kernel need not slow it
 	 * down against speculation, as old ones do unless told.
 	 */
-	struct sock_fprog prog = {(unsigned short)c.n, c.ins};
+	struct sock_fprog prog = {
+	    (unsigned short)(CODE_MAX - c.start), c.ins + c.start};
 	if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER,
 		SECCOMP_FILTER_FLAG_SPEC_ALLOW, &prog) == 0)
 		return true;

@@ -18,23 +18,25 @@ suffix(enum zp_path_kind kind)
 }
 
 /*
- * Joins strings up to a NULL.  (printf() would do, and take as long as all
- * the rest of finding a key.)
+ * Joins strings up to a NULL; none of them lies in `to`.  (printf() would do,
+ * and take as long as all the rest of finding a key.)
  */
 static enum zp_err
 join(char to[static ZP_PATH_MAX], const char *const *parts)
 {
-	char path[ZP_PATH_MAX];
 	size_t len = 0;
 
-	for (; *parts != NULL; parts++) {
-		size_t n = strlen(*parts);
-		if (n >= sizeof(path) - len)
+	for (const char *const *p = parts; *p != NULL; p++) {
+		size_t n = strlen(*p);
+		if (n >= ZP_PATH_MAX - len)
 			return ZP_ERR_TOO_LONG;
-		memcpy(path + len, *parts, n);
 		len += n;
 	}
-	memcpy(to, path, len);
+	for (len = 0; *parts != NULL; parts++) {
+		size_t n = strlen(*parts);
+		memcpy(to + len, *parts, n);
+		len += n;
+	}
 	to[len] = '\0';
 	return ZP_OK;
 }
