@@ -154,7 +154,7 @@ subscribe() { # NAME ARGUMENT...
 		"$TOPIC" "$LIVE"
 	wait_until has_line reader.out '^#up$'
 	records 1 1 "$OTHER" | say reader
-	wait_until [ "$(sent -s 'map(select(.method == "POST")) | length')" = 1 ]
+	wait_until has_line relay.log '"method": *"POST"'
 	sent 'select(.method == "POST").path' > posted
 	[ "$(cat posted)" = "/plain/in/$OTHER?c=$OTHER" ]
 	sent 'select(.headers.accept == "text/event-stream").path' | sort > got

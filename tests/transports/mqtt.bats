@@ -58,7 +58,7 @@ has_new_line() {
 	records 501 700 | mosquitto_pub -p "$MOSQUITTO_PORT" -q 1 -l -t "$TOPIC"
 	wait_until has_all reader.out 1 700
 	[ "$(numbers reader.out)" = "$(seq 1 700)" ]
-	wait_until [ "$(grep -c "^$TOPIC zp1" sub.out)" -ge 700 ]
+	BEFORE=699 wait_until has_new_line sub "^$TOPIC zp1"
 	[ "$(sed "s/^$TOPIC //" sub.out | grep '^zp1' | cut -d. -f4 |
 		cut -c 1-8)" = "$(seq -f %08.0f 1 700)" ]
 	run ! grep -q probe reader.out
