@@ -28,6 +28,7 @@
 #define PAUSE_FIRST 200
 #define PAUSE_MOST 30000
 #define PAUSE_GOOD 5000
+#define PAUSE_FULL 50 /* looked at again, whether the pipe has room */
 
 /* When a process is to be started again. */
 struct again {
@@ -297,20 +298,23 @@ plan_again(struct relays *r, size_t j, int status)
 
 /*
  * The keyed child hears by the relay's own pipe that the relay is down, in
- * its turn; a full pipe (of a transport that flooded it) is not waited for.
+ * its turn.  False: the pipe is full, of what the transport left there.
  */
-static void
+static bool
 tell_down(struct relays *r, size_t i)
 {
 	struct pollfd p = {.fd = r->pipes[i].up[1], .events = POLLOUT};
 	char line[ZP_CHILD_HOW + 16];
 
-	if (r->down[i][0] == '\0' || poll(&p, 1, 0) <= 0)
-		return;
+	if (r->down[i][0] == '\0')
+		return true;
+	if (poll(&p, 1, 0) <= 0)
+		return false;
 	int n = snprintf(line, sizeof(line), "\n#down %s\n", r->down[i]);
 	if (n > 0)
 		(void)!write(p.fd, line, (size_t)n);
 	r->down[i][0] = '\0';
+	return true;
 }
 
 static void
@@ -321,9 +325,14 @@ start_again(struct relays *r)
 
 	for (size_t j = 0; j < 2 * r->c->n; j++) {
 		struct again *a = &r->again[j];
-		tell_down(r, j / 2);
+		const bool told = tell_down(r, j / 2);
 		if (a->at == 0 || now < a->at)
 			continue;
+		/* Else its `#up' could come before the other's end. */
+		if (!told) {
+			a->at = now + PAUSE_FULL;
+			continue;
+		}
 		enum zp_err err = start_child(r, j);
 		if (!err)
 			continue;

@@ -273,6 +273,37 @@ notes_on_relay() {
 	ends alice 0
 }
 
+# Is standard output of that process, a pipe, full?
+full() {
+	/usr/bin/python3 - "/proc/$1/fd/1" <<- 'EOF'
+		import fcntl, os, struct, sys, termios
+		fd = os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK)
+		n, = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"1234"))
+		sys.exit(n < 61440)
+	EOF
+}
+
+@test "a transport that dies while nobody reads it is up again afterwards" {
+	member alice "$RELAY"
+	member bob "$RELAY"
+	talk 2 alice bob
+	local parent keyed
+	parent=$(parent_of bob)
+	keyed=$(pgrep -P "$parent" -x zpinc-pipe)
+	# More than a pipe holds, for the one who does not look.
+	kill -STOP "$keyed"
+	say alice "$(seq -f "line %03.0f $(printf 'x%.0s' {1..200})" 1 400)"
+	await full "$(pgrep -P "$parent" -x zpinc-file)"
+	kill -KILL "$(pgrep -P "$parent" -x zpinc-file)"
+	# None may begin while the old one's end cannot be told.
+	AWAIT=1 await pgrep -P "$parent" -x zpinc-file > begun || true
+	kill -CONT "$keyed"
+	hears bob ': up$'
+	say bob 'I am back'
+	sees alice 'bob: I am back'
+	sees bob "alice: line 400 $(printf 'x%.0s' {1..200})"
+}
+
 @test "over two relays each line is shown once, and one relay may be dead" {
 	mkdir other
 	member alice "$RELAY" file:"$HOME/other"
