@@ -11,10 +11,22 @@
 #define BUCKETS 256
 
 struct held {
-	struct held *next;
+	struct held *next; /* among those that are ready */
 	struct zp_order_shown s; /* data: bytes, or NULL if shown before */
 	uint8_t bytes[];
 };
+
+/*
+ * Those that wait for their turn, ascending.  An array: a relay that keeps
+ * one message back makes all behind it wait, and each finds its place among
+ * tens of thousands.
+ */
+struct queue {
+	struct held **at;
+	size_t from, n, cap;
+};
+
+#define QUEUE_LEAST 16
 
 struct key {
 	uint8_t id[ZP_CONV_ID_LEN];
@@ -40,7 +52,7 @@ struct session {
 	uint64_t base, base_seq; /* of its last hello before `known` */
 	bool has_base;
 	uint64_t next; /* to show; all before came or were given up */
-	struct held *held; /* ascending, all from next on */
+	struct queue held; /* all from next on */
 	uint64_t announced; /* numbers below are said to have been sent */
 	bool has_announced;
 	uint64_t since; /* when the gap at next was noticed; NEVER: none */
@@ -92,6 +104,22 @@ free_list(struct zp_order *o, struct held *h)
 	}
 }
 
+/* The one whose number is lowest, or NULL. */
+static struct held *
+first_held(const struct session *s)
+{
+	return s->held.n > 0 ? s->held.at[s->held.from] : NULL;
+}
+
+static void
+free_session(struct zp_order *o, struct session *s)
+{
+	for (size_t i = 0; i < s->held.n; i++)
+		free_held(o, s->held.at[s->held.from + i]);
+	free(s->held.at);
+	free(s);
+}
+
 void
 zp_order_free(struct zp_order *o)
 {
@@ -101,8 +129,7 @@ zp_order_free(struct zp_order *o)
 		while (o->bucket[b] != NULL) {
 			struct session *s = o->bucket[b];
 			o->bucket[b] = s->chain;
-			free_list(o, s->held);
-			free(s);
+			free_session(o, s);
 		}
 	free_list(o, o->ready);
 	free_held(o, o->shown);
@@ -138,14 +165,14 @@ evict(struct zp_order *o)
 	for (size_t b = 0; b < BUCKETS; b++)
 		for (struct session **at = &o->bucket[b]; *at != NULL;
 		     at = &(*at)->chain)
-			if ((*at)->held == NULL &&
+			if ((*at)->held.n == 0 &&
 			    (oldest == NULL || (*at)->used < (*oldest)->used))
 				oldest = at;
 	if (oldest == NULL)
 		return;
 	struct session *s = *oldest;
 	*oldest = s->chain;
-	free(s);
+	free_session(o, s);
 	o->n--;
 }
 
@@ -265,15 +292,18 @@ static void
 pump(struct zp_order *o, struct session *s, uint64_t now)
 {
 	uint64_t was = s->next;
+	struct queue *q = &s->held;
 
-	while (s->held != NULL && s->held->s.body.seq == s->next) {
-		struct held *h = s->held;
-		s->held = h->next;
+	while (q->n > 0 && q->at[q->from]->s.body.seq == s->next) {
 		s->next++;
-		make_ready(o, h);
+		q->n--;
+		make_ready(o, q->at[q->from++]);
 	}
-	bool gap =
-	    s->held != NULL || (s->has_announced && s->announced > s->next);
+	if (q->n == 0 && q->cap > QUEUE_LEAST) {
+		free(q->at);
+		*q = (struct queue){0};
+	}
+	bool gap = q->n > 0 || (s->has_announced && s->announced > s->next);
 	if (!gap)
 		s->since = NEVER;
 	else if (s->since == NEVER || s->next != was)
@@ -284,7 +314,8 @@ pump(struct zp_order *o, struct session *s, uint64_t now)
 static void
 give_up(struct zp_order *o, struct session *s, uint64_t now)
 {
-	uint64_t to = s->held != NULL ? s->held->s.body.seq : s->announced;
+	const struct held *first = first_held(s);
+	uint64_t to = first != NULL ? first->s.body.seq : s->announced;
 	struct zp_order_gap gap = {.from = s->next, .to = to};
 
 	memcpy(gap.p, s->p, sizeof(gap.p));
@@ -304,21 +335,48 @@ longest_gap(struct zp_order *o, bool held)
 
 	for (size_t b = 0; b < BUCKETS; b++)
 		for (struct session *s = o->bucket[b]; s != NULL; s = s->chain)
-			if (s->since != NEVER && (!held || s->held != NULL) &&
+			if (s->since != NEVER && (!held || s->held.n > 0) &&
 			    (found == NULL || s->since < found->since))
 				found = s;
 	return found;
 }
 
-static void
-insert(struct session *s, struct held *h)
+/* Room for one more at the end. */
+static enum zp_err
+reserve(struct queue *q)
 {
-	struct held **at = &s->held;
+	if (q->from + q->n < q->cap)
+		return ZP_OK;
+	if (q->from > q->cap / 2) {
+		memmove(q->at, q->at + q->from, q->n * sizeof(*q->at));
+		q->from = 0;
+		return ZP_OK;
+	}
+	size_t cap = q->cap > 0 ? q->cap * 2 : QUEUE_LEAST;
+	struct held **more = realloc(q->at, cap * sizeof(*more));
+	if (more == NULL)
+		return ZP_ERR_MEMORY;
+	q->at = more;
+	q->cap = cap;
+	return ZP_OK;
+}
 
-	while (*at != NULL && (*at)->s.body.seq < h->s.body.seq)
-		at = &(*at)->next;
-	h->next = *at;
-	*at = h;
+static void
+insert(struct queue *q, struct held *h)
+{
+	size_t low = q->from, high = q->from + q->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (q->at[mid]->s.body.seq < h->s.body.seq)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	memmove(q->at + low + 1, q->at + low,
+	    (q->from + q->n - low) * sizeof(*q->at));
+	q->at[low] = h;
+	q->n++;
 }
 
 static enum zp_err
@@ -351,7 +409,12 @@ take(struct zp_order *o, uint64_t now, const struct zp_order_shown *shown)
 		make_ready(o, h); /* late, and told as missing */
 		return ZP_OK;
 	}
-	insert(s, h);
+	enum zp_err err = reserve(&s->held);
+	if (err) {
+		free_held(o, h);
+		return err;
+	}
+	insert(&s->held, h);
 	pump(o, s, now);
 	while (o->bytes > ZP_ORDER_BYTES && (s = longest_gap(o, true)) != NULL)
 		give_up(o, s, now);
