@@ -229,7 +229,8 @@ tell_refused(struct zp_live *l, const struct zp_presence_event *ev)
 static void
 offline(struct zp_live *l, const struct zp_presence_event *ev, bool said)
 {
-	if (!begin(l, "offline"))
+	/* Who never was online here is not offline now. */
+	if (ev->text[0] == '\0' || !begin(l, "offline"))
 		return;
 	field(l, "uid", ev->member->uid);
 	hex(l, "sid", ev->member->who.sid, ZP_SID_LEN);

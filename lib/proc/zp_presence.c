@@ -326,13 +326,15 @@ is_trouble(enum zp_presence_kind kind)
 }
 
 static void
-tell(struct zp_presence *p, struct zp_presence_event *ev)
+tell(struct zp_presence *p, struct zp_presence_event *ev, bool unproved)
 {
 	char text[ZP_PRESENCE_TEXT];
 
 	if (p->c.event == NULL || (is_cheap(ev) && told_already(p, ev)))
 		return;
 	event_text(text, ev);
+	if (unproved)
+		text[0] = '\0';
 	ev->text = text;
 	ev->trouble = is_trouble(ev->kind);
 	p->c.event(p->c.arg, ev);
@@ -428,9 +430,10 @@ report(void *arg, const struct zp_machine_event *from)
 	    .err = from->err,
 	    .member = from->member,
 	    .conv = from->conv};
+	const bool unproved = from->kind == ZP_EVENT_LEFT && from->unproved;
 
 	if (p->c.hellos_only) {
-		tell(p, &ev);
+		tell(p, &ev, unproved);
 		return;
 	}
 	if (from->kind == ZP_EVENT_KEY) {
@@ -446,7 +449,7 @@ report(void *arg, const struct zp_machine_event *from)
 			return;
 		drop_slot(p, ev.slot);
 	}
-	tell(p, &ev);
+	tell(p, &ev, unproved);
 }
 
 /* ---- new and free -------------------------------------------------------- */
@@ -658,7 +661,7 @@ judge(struct zp_presence *p, const struct zp_presence_now *now,
 		struct zp_presence_event ev = {
 		    .kind = ZP_PRESENCE_PINNED, .member = &member};
 		memcpy(member.uid, in->uid, sizeof(member.uid));
-		tell(p, &ev);
+		tell(p, &ev, false);
 	}
 	return zp_trust_err(trust);
 }

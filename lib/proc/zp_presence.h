@@ -89,7 +89,8 @@ struct zp_presence_event {
 	const struct zp_machine_conv *conv; /* or NULL */
 	unsigned slot; /* of the opener, with KEY and KEY_GONE */
 	/* What happened, in words, safe for a terminal; "" with KEY and
-	   KEY_GONE. */
+	   KEY_GONE, and with LEFT if it never was online here: a relay can
+	   show what was said long ago. */
 	const char *text;
 	/* Something is wrong, so say it unasked. */
 	bool trouble;

@@ -57,6 +57,7 @@ zp_machine_tell(struct zp_machine *m, enum zp_machine_event_kind kind,
 
 	if (place != ZP_ROSTER_NONE)
 		ev.member = &m->roster.s[place].m;
+	ev.unproved = place != ZP_ROSTER_NONE && !m->roster.s[place].proved;
 	if (m->report != NULL)
 		m->report(m->arg, &ev);
 }

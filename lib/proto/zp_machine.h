@@ -128,6 +128,9 @@ struct zp_machine_event {
 	enum zp_err err;
 	const struct zp_member *member; /* or NULL */
 	const struct zp_machine_conv *conv; /* or NULL */
+	/* LEFT: it never was online here, so that this may have been said long
+	   ago, and nobody need hear of it. */
+	bool unproved;
 };
 
 struct zp_machine_config {

@@ -89,6 +89,32 @@ converse(void)
 	world_clear();
 }
 
+/* A relay may keep the last word of every session that ever was. */
+static void
+left_before(void)
+{
+	struct person *alice = world_add("alice", usual);
+	struct person *bob = world_add("bob", usual);
+	struct zp_presence_got got;
+	char last[4096];
+	const char *line;
+	size_t len;
+
+	world_run(5000);
+	need(zp_presence_stop(bob->p, &world.now) == ZP_OK);
+	need(zp_presence_line(bob->p, &line, &len) && len <= sizeof(last));
+	memcpy(last, line, len);
+	IS(world_hear(alice, last, len, &got), ZP_PRESENCE_HELLO,
+	    "a last word is a hello");
+	OK(said(alice, "bob left; "), "and told of who was here");
+	struct person *carol = world_add("carol", usual);
+	world_run(5000);
+	IS(world_hear(carol, last, len, &got), ZP_PRESENCE_HELLO,
+	    "a last word of before comes again");
+	OK(!said(carol, "bob left"), "nobody is told to leave who never came");
+	world_clear();
+}
+
 static void
 stop(void)
 {
@@ -387,6 +413,7 @@ main(void)
 {
 	world_begin();
 	converse();
+	left_before();
 	stop();
 	fixed();
 	identities();
