@@ -121,10 +121,15 @@ body_of(struct zp_body *b, const struct zp_opened *op)
 		memset(b->idkey, 0, sizeof(b->idkey));
 }
 
+/*
+ * A sender restored from a backup gives one name to two bodies.  Their times
+ * differ, so that a relay cannot make one of them out of parts of both.
+ */
 static bool
-same_name(const struct zp_body *a, const struct zp_body *b)
+same_body(const struct zp_body *a, const struct zp_body *b)
 {
-	return a->seq == b->seq && a->kind == b->kind && a->slot == b->slot &&
+	return a->seq == b->seq && a->time == b->time && a->kind == b->kind &&
+	    a->slot == b->slot &&
 	    memcmp(a->sid, b->sid, sizeof(a->sid)) == 0 &&
 	    memcmp(a->p, b->p, sizeof(a->p)) == 0;
 }
@@ -163,7 +168,7 @@ static struct entry *
 find_entry(struct zp_parts *ps, const struct zp_body *b)
 {
 	for (size_t i = 0; ps->used > 0 && i < ZP_PARTS_BODIES; i++)
-		if (ps->entry[i].used && same_name(&ps->entry[i].body, b))
+		if (ps->entry[i].used && same_body(&ps->entry[i].body, b))
 			return &ps->entry[i];
 	return NULL;
 }
@@ -246,11 +251,8 @@ add_to(struct zp_parts *ps, struct entry *e, const struct zp_body *b,
 		return err;
 	if (p->flags & ZP_FLAG_LAST)
 		e->last = p->part;
-	if (p->part == 0) {
-		e->body.time = b->time;
-		if (p->kind == ZP_KIND_MESSAGE)
-			e->body.first = zp_be64(p->body);
-	}
+	if (p->part == 0 && p->kind == ZP_KIND_MESSAGE)
+		e->body.first = zp_be64(p->body);
 	return ZP_OK;
 }
 

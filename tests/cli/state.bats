@@ -189,6 +189,28 @@ open() { zpinc-open -k ./k.key --state ./o.state "$@"; }
 	errors 0
 }
 
+@test "of two bodies of a restored sender a relay makes no third" {
+	zpinc-key identity -o ./a.id
+	echo 0 | seal -i ./a.id >/dev/null
+	cp s.state s.saved
+	head -c 7000 /dev/zero | tr '\0' a | seal -i ./a.id -w >a
+	cp s.saved s.state
+	sleep 0.01 # a later millisecond
+	head -c 7000 /dev/zero | tr '\0' b | seal -i ./a.id -w >b
+	[ "$(wc -l <a)" = 3 ] && [ "$(wc -l <b)" = 3 ]
+	{ sed -n 1p a; sed -n 2,3p b; } >spliced
+	for raw in "" --raw; do
+		quiet zpinc-open -k ./k.key --trust ./known $raw <spliced
+		[ "$status" = 1 ]
+		[[ "$output" != *b* ]]
+		grep -q 'parts are missing' err
+	done
+	# Mixed, the earlier one first, each is shown as it was said.
+	paste -d '\n' a b | zpinc-open -k ./k.key --trust ./known >out
+	[ "$(sort out | tr -s ab)" = $'a\nb' ]
+	[ "$(wc -c <out)" = 14002 ]
+}
+
 @test "JSON tells of a restored sender, too" {
 	echo 1 | seal >r
 	cp s.state backup

@@ -507,7 +507,7 @@ class Joiner:
         body is given up."""
         if got["verdict"] != "ok":
             return None
-        name = (got["p"], got["sid"], got["kind"], got["seq"])
+        name = (got["p"], got["sid"], got["kind"], got["seq"], got["time"])
         if name in self.done:
             return None
         have = self.parts.setdefault(name, {})
