@@ -129,8 +129,7 @@ static bool
 same_body(const struct zp_body *a, const struct zp_body *b)
 {
 	return a->seq == b->seq && a->time == b->time && a->kind == b->kind &&
-	    a->slot == b->slot &&
-	    memcmp(a->sid, b->sid, sizeof(a->sid)) == 0 &&
+	    a->slot == b->slot && memcmp(a->sid, b->sid, sizeof(a->sid)) == 0 &&
 	    memcmp(a->p, b->p, sizeof(a->p)) == 0;
 }
 
