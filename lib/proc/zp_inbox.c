@@ -54,6 +54,7 @@ struct zp_inbox {
 	struct zp_readstate *state;
 	struct zp_known *known;
 	struct complaint last;
+	enum zp_err unsettled; /* new identities could not be written */
 	uint64_t now; /* ms since 1970, once a batch */
 	uint64_t ticks, refreshed;
 	uint64_t shown, opened, noise, ours_unopened, replays, skipped, old;
@@ -158,6 +159,22 @@ say_time(char to[static 32], uint64_t ms, uint64_t now)
 	return to;
 }
 
+/*
+ * What was met is on disk, and the list unlocked, before anything is said
+ * about it, or waits for somebody to read.
+ */
+enum zp_err
+zp_inbox_settle(struct zp_inbox *in)
+{
+	struct zp_fault fault = {0};
+	enum zp_err err = zp_known_settle(in->known);
+
+	if (err)
+		in->unsettled =
+		    fail_file(in, zp_known_path(in->known), err, &fault);
+	return in->unsettled;
+}
+
 static void
 say_more(struct zp_inbox *in)
 {
@@ -181,6 +198,7 @@ complain(
 		in->last.more++;
 		return;
 	}
+	(void)!zp_inbox_settle(in);
 	say_more(in);
 	in->last.err = err;
 	snprintf(in->last.uid, sizeof(in->last.uid), "%s", uid);
@@ -396,8 +414,14 @@ commit(struct zp_inbox *in, bool wait)
 {
 	struct zp_fault fault = {0};
 	char buf[ZP_SAY_NAME];
-	enum zp_err err = zp_out_flush(in->c.out);
+	enum zp_err err = zp_inbox_settle(in);
 
+	if (err && in->c.out->fd >= 0)
+		/* By senders that nobody would know again. */
+		zp_out_untake(in->c.out, in->c.out->len);
+	if (err)
+		return err;
+	err = zp_out_flush(in->c.out);
 	if (err) {
 		zp_say(in->c.tool, "standard output: %s", zp_say_err(buf, err));
 		set_status(in, ZP_EXIT_IO);
@@ -430,8 +454,15 @@ check_trust(struct zp_inbox *in, struct channel *ch, const struct zp_heard *h,
 		return ZP_OK;
 	*trust = zp_known_check(in->known, ch->rp, h->uid, h->idkey);
 	if (*trust == ZP_TRUST_NEW) {
-		err = zp_known_meet(in->known, ch->rp, h->uid, h->idkey,
+		err = zp_known_meet_now(in->known, ch->rp, h->uid, h->idkey,
 		    in->now, trust, &fault);
+		if (err == ZP_ERR_FULL) {
+			*refused = true;
+			set_status(in, ZP_EXIT_KEY);
+			complain(in, h->uid, err,
+			    "the list of known identities is full: not shown");
+			return ZP_OK;
+		}
 		if (err)
 			return fail_file(
 			    in, zp_known_path(in->known), err, &fault);
@@ -559,9 +590,16 @@ static enum zp_err
 show_piece(struct zp_inbox *in, struct channel *ch,
     struct zp_piece_shown *piece, enum zp_trust trust)
 {
+	const struct zp_out *o = in->c.out;
 	char buf[ZP_SAY_NAME];
-	enum zp_err err = put(in, ch, piece, trust);
+	enum zp_err err = ZP_OK;
 
+	/* May what was gathered have to go out for it, and wait? */
+	if (o->fd >= 0 && o->cap - o->len < 8 * piece->what.len + 4096)
+		err = zp_inbox_settle(in);
+	if (err)
+		return err;
+	err = put(in, ch, piece, trust);
 	if (err) {
 		zp_say(in->c.tool, "standard output: %s", zp_say_err(buf, err));
 		set_status(in, ZP_EXIT_IO);

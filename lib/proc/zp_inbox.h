@@ -116,6 +116,13 @@ ZP_CHECKED enum zp_err
 zp_inbox_end(struct zp_inbox *in, bool wait);
 
 /*
+ * What records of this batch told of new identities is on disk.  A batch that
+ * is not ended soon does it; else its end will.
+ */
+ZP_CHECKED enum zp_err
+zp_inbox_settle(struct zp_inbox *in);
+
+/*
  * One record, the number-th read.  *ours: a key in hand opened it (whatever
  * came of it then); if not, the line may be torn and hold another.
  */

@@ -201,9 +201,9 @@ begin(struct zp_live *l)
 static enum zp_err
 work(struct zp_live *l)
 {
-	enum zp_err err = ZP_OK;
+	enum zp_err err = zp_inbox_settle(l->inbox);
 
-	if (l->end != ZP_LIVE_LEAVING) {
+	if (!err && l->end != ZP_LIVE_LEAVING) {
 		err = zp_presence_tick(l->presence, &l->now);
 		zp_outbox_tick(l->outbox, l->now.ticks);
 		zp_order_tick(l->order, l->now.ticks);

@@ -21,6 +21,9 @@ struct zp_known {
 	char path[ZP_PATH_MAX];
 	bool by_default; /* its folder is ours to make */
 	bool pin_new;
+	/* Between zp_known_meet_now() and zp_known_settle(): */
+	bool held, changed;
+	int lock;
 	struct zp_file_stamp stamp;
 	size_t n, cap;
 	struct zp_known_entry *entries;
@@ -255,6 +258,9 @@ zp_known_refresh(struct zp_known *k, struct zp_fault *fault)
 	enum zp_err err = zp_file_stamp(k->path, &stamp);
 
 	zp_fault_set(fault, ZP_OK, 0, NULL);
+	/* Nobody else changes it while it is locked. */
+	if (k->held)
+		return ZP_OK;
 	if (err || zp_file_stamp_same(&stamp, &k->stamp))
 		return err;
 	return reload(k, fault);
@@ -385,6 +391,9 @@ zp_known_free(struct zp_known *k)
 {
 	if (k == NULL)
 		return;
+	/* Not settled: nobody was told. */
+	if (k->held)
+		zp_file_unlock(k->lock);
 	clear(k);
 	free(k);
 }
@@ -428,26 +437,55 @@ make_entry(struct zp_known_entry *e, const uint8_t *rp, const char *uid,
 	return ZP_OK;
 }
 
-/* *added: it was not there before. */
+enum zp_err
+zp_known_settle(struct zp_known *k)
+{
+	enum zp_err err = ZP_OK;
+
+	if (!k->held)
+		return ZP_OK;
+	if (k->changed)
+		err = end_change(k, ZP_OK, k->lock);
+	else
+		zp_file_unlock(k->lock);
+	k->held = k->changed = false;
+	return err;
+}
+
+/* Into the table, under the lock, which stays.  *added: it was not there. */
+static enum zp_err
+pin_held(struct zp_known *k, const struct zp_known_entry *e, bool *added,
+    struct zp_fault *fault)
+{
+	enum zp_err err = ZP_OK;
+
+	*added = false;
+	if (!k->held)
+		err = begin_change(k, &k->lock, fault);
+	if (err)
+		return err;
+	k->held = true;
+	const struct zp_known_entry *old = find(k, e->rp, e->uid);
+	if (old != NULL)
+		return memcmp(old->idkey, e->idkey, ZP_IDKEY_LEN) == 0
+		    ? ZP_OK
+		    : ZP_ERR_CHANGED;
+	err = add(k, e);
+	*added = err == ZP_OK;
+	k->changed = k->changed || *added;
+	return err;
+}
+
 static enum zp_err
 pin(struct zp_known *k, const struct zp_known_entry *e, bool *added,
     struct zp_fault *fault)
 {
-	int lock;
-	enum zp_err err = begin_change(k, &lock, fault);
+	enum zp_err err = pin_held(k, e, added, fault);
+	enum zp_err settled = zp_known_settle(k);
 
-	if (err)
-		return err;
-	*added = false;
-	const struct zp_known_entry *old = find(k, e->rp, e->uid);
-	if (old != NULL) {
-		bool same = memcmp(old->idkey, e->idkey, ZP_IDKEY_LEN) == 0;
-		zp_file_unlock(lock);
-		return same ? ZP_OK : ZP_ERR_CHANGED;
-	}
-	err = end_change(k, add(k, e), lock);
-	*added = err == ZP_OK;
-	return err;
+	if (settled)
+		*added = false;
+	return err ? err : settled;
 }
 
 enum zp_err
@@ -462,10 +500,10 @@ zp_known_pin(struct zp_known *k, const uint8_t rp[static ZP_PSEUDONYM_LEN],
 	return err ? err : pin(k, &e, &added, fault);
 }
 
-enum zp_err
-zp_known_meet(struct zp_known *k, const uint8_t rp[static ZP_PSEUDONYM_LEN],
-    const char *uid, const uint8_t *idkey, uint64_t now, enum zp_trust *trust,
-    struct zp_fault *fault)
+static enum zp_err
+meet(struct zp_known *k, const uint8_t *rp, const char *uid,
+    const uint8_t *idkey, uint64_t now, enum zp_trust *trust,
+    struct zp_fault *fault, bool at_once)
 {
 	enum zp_trust t = zp_known_check(k, rp, uid, idkey);
 	struct zp_known_entry e;
@@ -475,7 +513,7 @@ zp_known_meet(struct zp_known *k, const uint8_t rp[static ZP_PSEUDONYM_LEN],
 	if (t == ZP_TRUST_NEW) {
 		enum zp_err err = make_entry(&e, rp, uid, idkey, now);
 		if (!err)
-			err = pin(k, &e, &added, fault);
+			err = (at_once ? pin : pin_held)(k, &e, &added, fault);
 		if (err && err != ZP_ERR_CHANGED)
 			return err;
 		/* Another process may have been first. */
@@ -487,12 +525,30 @@ zp_known_meet(struct zp_known *k, const uint8_t rp[static ZP_PSEUDONYM_LEN],
 }
 
 enum zp_err
+zp_known_meet(struct zp_known *k, const uint8_t rp[static ZP_PSEUDONYM_LEN],
+    const char *uid, const uint8_t *idkey, uint64_t now, enum zp_trust *trust,
+    struct zp_fault *fault)
+{
+	return meet(k, rp, uid, idkey, now, trust, fault, true);
+}
+
+enum zp_err
+zp_known_meet_now(struct zp_known *k, const uint8_t rp[static ZP_PSEUDONYM_LEN],
+    const char *uid, const uint8_t *idkey, uint64_t now, enum zp_trust *trust,
+    struct zp_fault *fault)
+{
+	return meet(k, rp, uid, idkey, now, trust, fault, false);
+}
+
+enum zp_err
 zp_known_forget(struct zp_known *k, const uint8_t rp[static ZP_PSEUDONYM_LEN],
     const char *uid, struct zp_fault *fault)
 {
 	int lock;
-	enum zp_err err = begin_change(k, &lock, fault);
+	enum zp_err err = zp_known_settle(k);
 
+	if (!err)
+		err = begin_change(k, &lock, fault);
 	if (err)
 		return err;
 	struct zp_known_entry *e = find(k, rp, uid);

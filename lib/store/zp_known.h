@@ -85,6 +85,20 @@ zp_known_meet(struct zp_known *k, const uint8_t rp[static ZP_PSEUDONYM_LEN],
     struct zp_fault *fault);
 
 /*
+ * The same, but what is new is on disk only after zp_known_settle(), which
+ * belongs before anybody is told: so that a file full of strangers does not
+ * cost a rewriting of the list for each.  The file is locked from the first
+ * new one until then; the other functions here settle first.
+ */
+ZP_CHECKED enum zp_err
+zp_known_meet_now(struct zp_known *k, const uint8_t rp[static ZP_PSEUDONYM_LEN],
+    const char *uid, const uint8_t *idkey, uint64_t now, enum zp_trust *trust,
+    struct zp_fault *fault);
+/* On failure nothing of it is pinned. */
+ZP_CHECKED enum zp_err
+zp_known_settle(struct zp_known *k);
+
+/*
  * Pins by hand.  ZP_ERR_CHANGED if another one is pinned (forget it first);
  * ZP_OK if the same one is.  ZP_ERR_NAME and as above.
  */

@@ -13,6 +13,30 @@ setup() {
 seal() { zpinc-seal -k ./k.key -u alice "$@"; }
 open() { zpinc-open -k ./k.key "$@"; }
 
+@test "a full list of identities refuses who is new, and nobody else" {
+	zpinc-key identity -o ./a.id
+	local id topic
+	id=$(zpinc-key public -i ./a.id)
+	topic=$(zpinc-key topic -k ./k.key)
+	{
+		echo 'zpinc-known 1'
+		for ((i = 0; i < 16384; i++)); do
+			echo "pin $topic ${id#zpid1.} 1 user$i"
+		done
+		echo end
+	} >known
+	chmod 600 known
+	{
+		echo new | zpinc-seal -k ./k.key -u eve -i ./a.id
+		echo known | zpinc-seal -k ./k.key -u user7 -i ./a.id
+		echo plain | zpinc-seal -k ./k.key -u bob
+	} >r
+	quiet zpinc-open -k ./k.key --trust ./known <r
+	[ "$status" = 3 ]
+	[ "$output" = $'known\nplain' ]
+	errors 1 'eve: the list of known identities is full'
+}
+
 @test "lines go in and come out" {
 	run bash -c 'seq 3 | zpinc-seal -k ./k.key | zpinc-open -k ./k.key'
 	[ "$status" = 0 ]

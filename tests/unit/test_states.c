@@ -734,6 +734,88 @@ test_known_full(void)
 	unlink("known.lock");
 }
 
+static void
+need(bool good)
+{
+	if (!good)
+		abort();
+}
+
+/* Many at once are written once, and by then nobody else can come between. */
+static void
+test_known_later(void)
+{
+	struct zp_known *k, *m;
+	struct zp_fault fault;
+	struct stat st;
+	enum zp_trust t = ZP_TRUST_KNOWN, u = ZP_TRUST_KNOWN;
+	char uid[32];
+	int lock;
+
+	need(zp_known_open(&k, "known", true, &fault) == ZP_OK &&
+	    zp_known_open(&m, "known", true, &fault) == ZP_OK);
+	for (int i = 0; i < 50; i++) {
+		snprintf(uid, sizeof(uid), "user %d", i);
+		need(zp_known_meet_now(k, rp, uid, alice_key, 1, &t, &fault) ==
+		    ZP_OK);
+	}
+	OK(t == ZP_TRUST_NEW && stat("known", &st) != 0,
+	    "those who are met now are not written one by one");
+	OK(zp_known_check(k, rp, uid, alice_key) == ZP_TRUST_KNOWN &&
+		zp_known_check(k, rp, uid, mallory_key) == ZP_TRUST_CHANGED,
+	    "and are known at once");
+	OK(zp_file_lock("known", 10, &lock) == ZP_ERR_LOCKED,
+	    "nobody else can pin them meanwhile");
+	OK(zp_known_settle(k) == ZP_OK &&
+		zp_known_refresh(m, &fault) == ZP_OK && zp_known_count(m) == 50,
+	    "once settled all are in the file");
+	OK(zp_known_meet_now(k, rp, "bob", alice_key, 1, &t, &fault) == ZP_OK &&
+		zp_known_meet(k, rp, "eve", alice_key, 1, &t, &fault) ==
+		    ZP_OK &&
+		zp_known_meet_now(m, rp, "bob", mallory_key, 1, &u, &fault) ==
+		    ZP_OK &&
+		u == ZP_TRUST_CHANGED && zp_known_settle(m) == ZP_OK,
+	    "who is pinned at once settles those before");
+	OK(zp_known_meet_now(k, rp, "dan", alice_key, 1, &t, &fault) == ZP_OK &&
+		zp_known_forget(k, rp, "dan", &fault) == ZP_OK,
+	    "and so does who is forgotten");
+	need(
+	    zp_known_meet_now(k, rp, "fay", alice_key, 1, &t, &fault) == ZP_OK);
+	zp_known_free(k);
+	OK(zp_known_refresh(m, &fault) == ZP_OK &&
+		zp_known_check(m, rp, "fay", alice_key) == ZP_TRUST_NEW &&
+		zp_file_lock("known", 10, &lock) == ZP_OK,
+	    "what is not settled is not pinned, and leaves no lock");
+	zp_file_unlock(lock);
+	zp_known_free(m);
+	unlink("known");
+	unlink("known.lock");
+}
+
+/* All that were met now are forgotten if they cannot be written. */
+static void
+test_known_later_full(void)
+{
+	struct zp_known *k;
+	struct zp_fault fault;
+	struct rlimit old, none;
+	enum zp_trust t = ZP_TRUST_KNOWN;
+
+	need(zp_known_open(&k, "known", true, &fault) == ZP_OK);
+	getrlimit(RLIMIT_FSIZE, &old);
+	none = old;
+	none.rlim_cur = 10;
+	setrlimit(RLIMIT_FSIZE, &none);
+	OK(zp_known_meet_now(k, rp, "bob", alice_key, 1, &t, &fault) == ZP_OK &&
+		zp_known_settle(k) == ZP_ERR_IO && zp_known_count(k) == 0 &&
+		zp_known_check(k, rp, "bob", alice_key) == ZP_TRUST_NEW,
+	    "what cannot be settled is not pinned");
+	setrlimit(RLIMIT_FSIZE, &old);
+	zp_known_free(k);
+	unlink("known");
+	unlink("known.lock");
+}
+
 #define PINS 60
 
 static _Noreturn void
@@ -853,6 +935,8 @@ main(void)
 	test_known_race();
 	test_known_damaged();
 	test_known_full();
+	test_known_later();
+	test_known_later_full();
 	test_known_together();
 	test_known_many();
 	IS(tempdir_count(), 0, "nothing is left behind");
