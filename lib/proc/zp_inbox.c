@@ -39,6 +39,19 @@ struct expected {
 	uint64_t age, latest;
 };
 
+/*
+ * A relay can mix what it has of old and damaged records as it likes, so that
+ * no two complaints in a row are the same: so many lines at once, and one
+ * more every so often.  Those about identities have an account of their own,
+ * which only members can overdraw.
+ */
+#define LINES_MOST 64
+#define LINES_EVERY 1000
+
+struct budget {
+	uint64_t credit, at;
+};
+
 /* The same complaint in a row is said once and counted. */
 struct complaint {
 	char uid[ZP_NAME_MAX + 1];
@@ -54,6 +67,8 @@ struct zp_inbox {
 	struct zp_readstate *state;
 	struct zp_known *known;
 	struct complaint last;
+	struct budget lines[2]; /* about records; about identities */
+	uint64_t unsaid;
 	enum zp_err unsettled; /* new identities could not be written */
 	uint64_t now; /* ms since 1970, once a batch */
 	uint64_t ticks, refreshed;
@@ -187,8 +202,33 @@ say_more(struct zp_inbox *in)
 	in->last.more = 0;
 }
 
-/* A record of a known sender that is not shown, and why. */
-static void
+/* May one line more be said about this? */
+static bool
+may_say(struct zp_inbox *in, enum zp_err err)
+{
+	const uint64_t most = (uint64_t)LINES_MOST * LINES_EVERY;
+	const bool who = err == ZP_ERR_CHANGED || err == ZP_ERR_UNSIGNED ||
+	    err == ZP_ERR_UNKNOWN || err == ZP_ERR_FULL;
+	struct budget *b = &in->lines[who];
+
+	/* At the start all is there. */
+	if (b->at == 0 || in->ticks - b->at > most)
+		b->credit = most;
+	else
+		b->credit += in->ticks - b->at;
+	if (b->credit > most)
+		b->credit = most;
+	b->at = in->ticks > 0 ? in->ticks : 1;
+	if (b->credit < LINES_EVERY) {
+		in->unsaid++;
+		return false;
+	}
+	b->credit -= LINES_EVERY;
+	return true;
+}
+
+/* A record of a known sender that is not shown, and why.  Was it said? */
+static bool
 complain(
     struct zp_inbox *in, const char *uid, enum zp_err err, const char *what)
 {
@@ -196,14 +236,17 @@ complain(
 
 	if (in->last.err == err && strcmp(in->last.uid, uid) == 0) {
 		in->last.more++;
-		return;
+		return false;
 	}
+	if (!may_say(in, err))
+		return false;
 	(void)!zp_inbox_settle(in);
 	say_more(in);
 	in->last.err = err;
 	snprintf(in->last.uid, sizeof(in->last.uid), "%s", uid);
 	zp_say(in->c.tool, "%s: %s", zp_say_name(name, uid),
 	    what ? what : zp_err_text(err));
+	return true;
 }
 
 const char *
@@ -471,8 +514,7 @@ check_trust(struct zp_inbox *in, struct channel *ch, const struct zp_heard *h,
 	if (err == ZP_OK)
 		return ZP_OK;
 	*refused = true;
-	complain(in, h->uid, err, NULL);
-	if (in->last.more == 0 && err == ZP_ERR_CHANGED)
+	if (complain(in, h->uid, err, NULL) && err == ZP_ERR_CHANGED)
 		zp_hint("if that is right: zpinc-key trust forget");
 	set_status(in, zp_err_status(err));
 	return ZP_OK;
@@ -713,21 +755,18 @@ take(struct zp_inbox *in, struct channel *ch, const struct zp_heard *h)
 	return show(in, ch, trust);
 }
 
-/*
- * Made with our key and changed since.  Anybody can do that, so it is noise;
- * but the first of a row is worth a line.
- */
+/* Of a row of them the first is worth a line. */
 static void
-say_damaged(struct zp_inbox *in, uint64_t number)
+say_bad(struct zp_inbox *in, uint64_t number, enum zp_err err, const char *what)
 {
-	char who[ZP_SAY_NAME];
+	char who[ZP_SAY_NAME], text[ZP_SAY_NAME];
 
 	snprintf(who, sizeof(who), "record %llu", (unsigned long long)number);
-	if (in->last.err == ZP_ERR_CORRUPT) {
+	snprintf(text, sizeof(text), "%s: not shown", what);
+	if (in->last.err == err && strncmp(in->last.uid, who, 7) == 0)
 		in->last.more++;
-		return;
-	}
-	complain(in, who, ZP_ERR_CORRUPT, "damaged or torn: not shown");
+	else
+		complain(in, who, err, text);
 }
 
 enum zp_err
@@ -747,7 +786,9 @@ zp_inbox_record(struct zp_inbox *in, const struct zp_record *rec,
 		if (err == ZP_ERR_MEMORY)
 			return fail_memory(in, err);
 		if (err == ZP_ERR_CORRUPT) {
-			say_damaged(in, number);
+			/* Made with our key and changed since.  Anybody can do
+			 * that, so it is noise. */
+			say_bad(in, number, err, "damaged or torn");
 			mine = true;
 			continue;
 		}
@@ -755,10 +796,7 @@ zp_inbox_record(struct zp_inbox *in, const struct zp_record *rec,
 		in->opened++;
 		if (err == ZP_OK)
 			return take(in, ch, &heard);
-		say_more(in);
-		in->last.err = ZP_OK;
-		zp_say(in->c.tool, "record %llu: %s: not shown",
-		    (unsigned long long)number, zp_err_text(err));
+		say_bad(in, number, err, zp_err_text(err));
 		set_status(in,
 		    zp_err_status(err) == ZP_EXIT_KEY && err != ZP_ERR_SIGNATURE
 			? ZP_EXIT_REFUSED
@@ -915,6 +953,9 @@ zp_inbox_finish(struct zp_inbox *in)
 	tell_gaps(in, 0);
 	err = commit(in, true);
 	say_more(in);
+	if (in->unsaid > 0)
+		zp_say(in->c.tool, "%llu more complaints were left out",
+		    (unsigned long long)in->unsaid);
 	check_expected(in);
 	if (in->ours_unopened > 0 && in->opened == 0) {
 		zp_say(in->c.tool,

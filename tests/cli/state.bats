@@ -211,6 +211,23 @@ open() { zpinc-open -k ./k.key --state ./o.state "$@"; }
 	[ "$(wc -c <out)" = 14002 ]
 }
 
+@test "a relay that mixes old and damaged records does not fill the screen" {
+	seq 2 | seal >r
+	open <r >out
+	# One of them damaged near its end, the other as it was.
+	sed -n 1p r | sed 's/....\(....\)$/AAAA\1/' >bad
+	sed -n 2p r >old
+	for ((i = 0; i < 300; i++)); do cat bad old; done >flood
+	echo 3 | seal >>flood
+	quiet zpinc-open -k ./k.key --state ./o.state --strict <flood
+	[ "$status" = 1 ]
+	[ "$output" = 3 ]
+	(($(wc -l <err) < 80))
+	grep -q 'damaged or torn' err
+	grep -q 'alice: seen before' err
+	grep -q '[0-9]* more complaints were left out' err
+}
+
 @test "JSON tells of a restored sender, too" {
 	echo 1 | seal >r
 	cp s.state backup
