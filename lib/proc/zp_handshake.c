@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "crypt/zp_secret.h"
+#include "proc/zp_budget.h"
 #include "proc/zp_load.h"
 #include "proc/zp_opt.h"
 #include "proc/zp_presence.h"
@@ -28,6 +29,10 @@
 /* The last hello gets so long to go out. */
 #define LEAVE_WITHIN 1000
 
+/* That a relay is down is said so often at once, and again after so long. */
+#define DOWN_MOST 16
+#define DOWN_EVERY 5000
+
 struct link {
 	const struct zp_handshake_link *l;
 	struct zp_reader reader;
@@ -35,6 +40,7 @@ struct link {
 	bool hears, speaks, live;
 	uint64_t spoken; /* number of the last hello that it took */
 	char down[ZP_SAY_NAME]; /* what it said last when it went down */
+	struct zp_budget tell;
 };
 
 struct handshake {
@@ -182,7 +188,8 @@ take_status(struct handshake *h, struct link *l)
 	if (reason == NULL)
 		return ZP_OK;
 	zp_say_name(safe, reason);
-	if (strcmp(safe, l->down) != 0)
+	if (strcmp(safe, l->down) != 0 &&
+	    zp_budget_spend(&l->tell, zp_load_ticks(), DOWN_MOST, DOWN_EVERY))
 		zp_say(h->c->tool, "%s: down: %s", name_of(l, false), safe);
 	memcpy(l->down, safe, sizeof(l->down));
 	return ZP_OK;

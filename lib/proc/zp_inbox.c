@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "crypt/zp_pseudo.h"
+#include "proc/zp_budget.h"
 #include "proc/zp_load.h"
 #include "proc/zp_opt.h"
 #include "proto/zp_format.h"
@@ -42,15 +43,11 @@ struct expected {
 /*
  * A relay can mix what it has of old and damaged records as it likes, so that
  * no two complaints in a row are the same: so many lines at once, and one
- * more every so often.  Those about identities have an account of their own,
- * which only members can overdraw.
+ * more every so often.  Those about identities have a budget of their own,
+ * which only members can use up.
  */
 #define LINES_MOST 64
 #define LINES_EVERY 1000
-
-struct budget {
-	uint64_t credit, at;
-};
 
 /* The same complaint in a row is said once and counted. */
 struct complaint {
@@ -67,7 +64,7 @@ struct zp_inbox {
 	struct zp_readstate *state;
 	struct zp_known *known;
 	struct complaint last;
-	struct budget lines[2]; /* about records; about identities */
+	struct zp_budget lines[2]; /* about records; about identities */
 	uint64_t unsaid;
 	enum zp_err unsettled; /* new identities could not be written */
 	uint64_t now; /* ms since 1970, once a batch */
@@ -206,25 +203,13 @@ say_more(struct zp_inbox *in)
 static bool
 may_say(struct zp_inbox *in, enum zp_err err)
 {
-	const uint64_t most = (uint64_t)LINES_MOST * LINES_EVERY;
 	const bool who = err == ZP_ERR_CHANGED || err == ZP_ERR_UNSIGNED ||
 	    err == ZP_ERR_UNKNOWN || err == ZP_ERR_FULL;
-	struct budget *b = &in->lines[who];
+	const bool may = zp_budget_spend(
+	    &in->lines[who], in->ticks, LINES_MOST, LINES_EVERY);
 
-	/* At the start all is there. */
-	if (b->at == 0 || in->ticks - b->at > most)
-		b->credit = most;
-	else
-		b->credit += in->ticks - b->at;
-	if (b->credit > most)
-		b->credit = most;
-	b->at = in->ticks > 0 ? in->ticks : 1;
-	if (b->credit < LINES_EVERY) {
-		in->unsaid++;
-		return false;
-	}
-	b->credit -= LINES_EVERY;
-	return true;
+	in->unsaid += !may;
+	return may;
 }
 
 /* A record of a known sender that is not shown, and why.  Was it said? */

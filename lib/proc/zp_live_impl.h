@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "base/zp_io.h"
+#include "proc/zp_budget.h"
 #include "proc/zp_inbox.h"
 #include "proc/zp_live.h"
 #include "proc/zp_opt.h"
@@ -45,6 +46,7 @@ struct zp_live_link {
 	uint64_t since; /* when it last began */
 	uint64_t spoken; /* number of the last hello that it took */
 	char down[ZP_SAY_NAME]; /* why, as told last */
+	struct zp_budget tell; /* of what it says about itself */
 	struct zp_out burst; /* gathered for it */
 	size_t at; /* of it, not written yet */
 	uint64_t noise;

@@ -12,6 +12,9 @@
 #define RECEIPTS 4
 #define RECEIPT_EVERY 4000
 #define RECEIPT_GAP 300
+/* That a relay went up or down is told so often at once, and again after. */
+#define STATUS_MOST 16
+#define STATUS_EVERY 5000
 
 /* ---- shown to us --------------------------------------------------------- */
 
@@ -243,6 +246,14 @@ zp_live_record(
 
 /* ---- one relay ----------------------------------------------------------- */
 
+/* A transport, or who it talks to, can go up and down for ever. */
+static bool
+may_tell(const struct zp_live *l, struct zp_live_link *link)
+{
+	return zp_budget_spend(
+	    &link->tell, l->now.ticks, STATUS_MOST, STATUS_EVERY);
+}
+
 static enum zp_err
 take_status(struct zp_live *l, struct zp_live_link *link)
 {
@@ -256,7 +267,7 @@ take_status(struct zp_live *l, struct zp_live_link *link)
 		link->told = true;
 		link->up = link->live = false;
 		l->ops->relay(l, link);
-		if (news)
+		if (news && may_tell(l, link))
 			zp_live_tell_relay(l, link, safe);
 		return ZP_OK;
 	}
@@ -270,7 +281,7 @@ take_status(struct zp_live *l, struct zp_live_link *link)
 	link->live = link->live || live;
 	link->down[0] = '\0';
 	l->ops->relay(l, link);
-	if (back)
+	if (back && may_tell(l, link))
 		zp_live_tell_relay(l, link, NULL);
 	return became ? l->ops->live(l, link) : ZP_OK;
 }

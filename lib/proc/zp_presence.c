@@ -7,16 +7,12 @@
 #include "crypt/zp_pseudo.h"
 #include "crypt/zp_seal.h"
 #include "crypt/zp_secret.h"
+#include "proc/zp_budget.h"
 #include "proc/zp_opt.h"
 
 /* Complaints anybody with the password can cause: each so often, ... */
 #define COMPLAINTS 64
 #define COMPLAINT_MS 600000
-
-/* A budget: `most` at once, one more every `every` ms. */
-struct budget {
-	uint64_t credit, at;
-};
 
 /* ... all of them, and the file's rewriting for a new pin. */
 #define TELL_MOST 32
@@ -51,7 +47,7 @@ struct zp_presence {
 	bool line_ready;
 
 	struct complaint told[COMPLAINTS];
-	struct budget tell, pin;
+	struct zp_budget tell, pin;
 };
 
 /* ---- words --------------------------------------------------------------- */
@@ -268,20 +264,6 @@ zp_presence_why(char to[static ZP_PRESENCE_TEXT], const struct zp_presence *p)
 
 /* ---- what happens -------------------------------------------------------- */
 
-static bool
-spend(struct budget *b, uint64_t now, uint64_t most, uint64_t every)
-{
-	uint64_t due = now > b->at ? now - b->at : 0;
-
-	b->credit =
-	    due > most * every - b->credit ? most * every : b->credit + due;
-	b->at = now;
-	if (b->credit < every)
-		return false;
-	b->credit -= every;
-	return true;
-}
-
 /* Told lately, or too many others were? */
 static bool
 told_already(struct zp_presence *p, const struct zp_presence_event *ev)
@@ -299,7 +281,7 @@ told_already(struct zp_presence *p, const struct zp_presence_event *ev)
 		if (c->at < oldest->at)
 			oldest = c;
 	}
-	if (!spend(&p->tell, p->now, TELL_MOST, TELL_EVERY))
+	if (!zp_budget_spend(&p->tell, p->now, TELL_MOST, TELL_EVERY))
 		return true;
 	memcpy(oldest->p, who, sizeof(oldest->p));
 	oldest->kind = ev->kind;
@@ -537,8 +519,6 @@ zp_presence_new(
 	if (p == NULL)
 		return ZP_ERR_MEMORY;
 	p->c = *config;
-	p->tell.credit = TELL_MOST * TELL_EVERY;
-	p->pin.credit = PIN_MOST * PIN_EVERY;
 	enum zp_err err = fill(p);
 	if (err) {
 		zp_presence_free(p);
@@ -625,7 +605,6 @@ zp_presence_start(struct zp_presence *p, const struct zp_presence_now *now)
 	struct zp_fault fault = {0};
 	enum zp_err err = ZP_OK;
 
-	p->tell.at = p->pin.at = now->ticks;
 	if (p->c.id != NULL)
 		err = zp_known_pin(p->c.known, p->rp, p->c.uid,
 		    zp_identity_public(p->c.id), now->wall, &fault);
@@ -651,7 +630,7 @@ judge(struct zp_presence *p, const struct zp_presence_now *now,
 	trust = zp_known_check(p->c.known, p->rp, in->uid, idkey);
 	if (trust != ZP_TRUST_NEW)
 		return zp_trust_err(trust);
-	if (!spend(&p->pin, now->ticks, PIN_MOST, PIN_EVERY))
+	if (!zp_budget_spend(&p->pin, now->ticks, PIN_MOST, PIN_EVERY))
 		return ZP_ERR_FULL;
 	enum zp_err err = zp_known_meet(
 	    p->c.known, p->rp, in->uid, idkey, now->wall, &trust, &fault);
