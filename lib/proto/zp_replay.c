@@ -27,6 +27,7 @@ struct zp_replay {
 	struct zp_replay_session *sessions;
 	size_t n, cap;
 	size_t last; /* found last: most records come from who spoke last */
+	size_t looked; /* for gaps, as far as this */
 	uint64_t floor, today;
 	bool established, dirty;
 	bool gaps; /* some session may have one to report */
@@ -72,7 +73,7 @@ zp_replay_free(struct zp_replay *r)
 void
 zp_replay_clear(struct zp_replay *r)
 {
-	r->n = r->last = r->ranked = 0;
+	r->n = r->last = r->looked = r->ranked = 0;
 	r->floor = 0;
 	r->established = r->dirty = r->gaps = false;
 	memset(r->slots, 0, r->n_slots * sizeof(*r->slots));
@@ -588,8 +589,9 @@ zp_replay_gap(struct zp_replay *r, uint64_t now, uint64_t patience,
 {
 	if (!r->gaps)
 		return false;
-	for (size_t i = 0; i < r->n; i++) {
-		struct zp_replay_session *s = &r->sessions[i];
+	/* Asked again until there is none, so those before had their turn. */
+	for (; r->looked < r->n; r->looked++) {
+		struct zp_replay_session *s = &r->sessions[r->looked];
 		if (s->since == NEVER)
 			continue;
 		bool found = report(s, now, patience, gap);
@@ -602,6 +604,7 @@ zp_replay_gap(struct zp_replay *r, uint64_t now, uint64_t patience,
 			return true;
 		}
 	}
+	r->looked = 0;
 	r->gaps = zp_replay_deadline(r, patience) != NEVER;
 	return false;
 }

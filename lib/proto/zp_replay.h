@@ -124,7 +124,8 @@ struct zp_replay_gap {
 
 /*
  * The next gap to report; false: none.  Live: patience
- * ZP_REPLAY_PATIENCE_MS; at the end of input: 0.
+ * ZP_REPLAY_PATIENCE_MS; at the end of input: 0.  To be asked again until
+ * there is none: sessions are gone through once for all gaps.
  */
 bool
 zp_replay_gap(struct zp_replay *r, uint64_t now, uint64_t patience,
