@@ -223,6 +223,7 @@ take_url(struct tool *t, const char *arg)
 	if (err) {
 		/* It may hold a password, so it is not repeated. */
 		zp_say(TOOL, "the URL is malformed");
+		zp_hint("SCHEME://HOST, or file:DIR");
 		return false;
 	}
 	const bool file = strcmp((*url)->scheme, "file") == 0;
@@ -566,7 +567,7 @@ main(int argc, char **argv)
 	int status, id = parse(&t, argc, argv);
 
 	if (id != ZP_OPT_END || t.out == NULL)
-		status = id == ZP_OPT_HELP ? ZP_EXIT_OK : ZP_EXIT_USAGE;
+		status = zp_opt_status(id);
 	else
 		status = run(&t);
 	for (size_t i = 0; i < t.n_members; i++)

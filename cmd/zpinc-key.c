@@ -8,6 +8,7 @@
 #include "proc/zp_confine.h"
 #include "proc/zp_keymake.h"
 #include "proc/zp_keyshow.h"
+#include "proc/zp_keytool.h"
 #include "proc/zp_keytrust.h"
 #include "proc/zp_load.h"
 #include "proc/zp_opt.h"
@@ -39,14 +40,14 @@ help(void)
 		printf("  %-12s %s\n", commands[i].name, commands[i].what);
 	printf("%s COMMAND --help lists its options; man %s has the rest\n",
 	    TOOL, TOOL);
-	return fflush(stdout) == 0 ? ZP_EXIT_OK : ZP_EXIT_IO;
+	return zp_err_status(zp_keytool_flush());
 }
 
 static enum zp_exit
 version(void)
 {
 	printf("%s %s\n", TOOL, ZP_VERSION);
-	return fflush(stdout) == 0 ? ZP_EXIT_OK : ZP_EXIT_IO;
+	return zp_err_status(zp_keytool_flush());
 }
 
 static enum zp_exit

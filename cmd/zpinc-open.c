@@ -400,7 +400,7 @@ main(int argc, char **argv)
 
 	if (id != ZP_OPT_END) {
 		forget(&r);
-		return (int)(id == ZP_OPT_HELP ? ZP_EXIT_OK : ZP_EXIT_USAGE);
+		return (int)zp_opt_status(id);
 	}
 	enum zp_err err = start(&r), end = ZP_OK;
 	if (!err) {

@@ -288,8 +288,12 @@ take_url(struct tool *t, const char *arg)
 	}
 	err = zp_url_parse(url, text);
 	zp_url_wipe(text);
-	if (err) /* it may hold a password, so it is not repeated */
-		return complain("the URL is malformed");
+	if (err) {
+		/* It may hold a password, so it is not repeated. */
+		zp_say(TOOL, "the URL is malformed");
+		zp_hint("SCHEME://HOST, or file:DIR");
+		return false;
+	}
 	const bool file = strcmp((*url)->scheme, "file") == 0;
 	t->relay[t->n_relays++] = (struct zp_relay){.url = (*url)->text,
 	    .scheme = (*url)->scheme,
@@ -521,7 +525,7 @@ main(int argc, char **argv)
 	int status, id = parse(&t, argc, argv);
 
 	if (id != ZP_OPT_END)
-		return id == ZP_OPT_HELP ? ZP_EXIT_OK : ZP_EXIT_USAGE;
+		return (int)zp_opt_status(id);
 	if (zp_load_stdio(TOOL) != ZP_OK)
 		return ZP_EXIT_IO;
 	if (zp_confine_early() != ZP_OK)

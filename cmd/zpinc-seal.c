@@ -524,7 +524,7 @@ main(int argc, char **argv)
 	int id = parse(&s, argc, argv);
 
 	if (id != ZP_OPT_END)
-		return (int)(id == ZP_OPT_HELP ? ZP_EXIT_OK : ZP_EXIT_USAGE);
+		return (int)zp_opt_status(id);
 	enum zp_err err = run(&s);
 	zp_in_free(&s.in);
 	zp_out_free(&s.out);

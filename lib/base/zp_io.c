@@ -1,6 +1,7 @@
 #include "base/zp_io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -317,5 +318,22 @@ zp_io_read_all(int fd, size_t max, char **data, size_t *len)
 	buf[have] = '\0';
 	*data = buf;
 	*len = have;
+	return ZP_OK;
+}
+
+enum zp_err
+zp_io_stdio(unsigned *closed)
+{
+	unsigned were = 0;
+
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) != -1 || errno != EBADF)
+			continue;
+		/* The lowest free descriptor is this very one. */
+		if (open("/dev/null", O_RDWR) != fd)
+			return ZP_ERR_IO;
+		were |= 1u << fd;
+	}
+	*closed = were;
 	return ZP_OK;
 }

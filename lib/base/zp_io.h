@@ -111,4 +111,12 @@ zp_io_write_all(int fd, const void *data, size_t len);
 ZP_CHECKED enum zp_err
 zp_io_read_all(int fd, size_t max, char **data, size_t *len);
 
+/*
+ * Puts /dev/null where one of the descriptors 0 to 2 is closed, lest a file
+ * opened later be taken for it.  Bit i of *closed: descriptor i was.
+ * ZP_ERR_IO with errno.
+ */
+ZP_CHECKED enum zp_err
+zp_io_stdio(unsigned *closed);
+
 #endif

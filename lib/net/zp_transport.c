@@ -407,11 +407,30 @@ accept_records(struct zp_transport *t)
 	}
 }
 
+/* Is there anything in these bytes that somebody may have meant to send? */
+static void
+look_for_text(struct zp_transport *t, const char *data, size_t len)
+{
+	const char *end = data + len, *nl;
+
+	for (; data < end && !t->in_text; data = nl + 1) {
+		t->in_text = !t->in_line && strchr("#\r\n", *data) == NULL;
+		nl = memchr(data, '\n', (size_t)(end - data));
+		t->in_line = nl == NULL;
+		if (nl == NULL)
+			break;
+	}
+}
+
 static void
 read_stdin(struct zp_transport *t)
 {
+	const size_t had = zp_in_len(&t->in.in) - t->in.from;
 	enum zp_err err = zp_reader_fill(&t->in);
 
+	if (!err && t->in.count == 0)
+		look_for_text(
+		    t, zp_in_at(&t->in.in) + had, zp_in_len(&t->in.in) - had);
 	if (err == ZP_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return;
 	if (err) {
@@ -617,9 +636,20 @@ tell_undelivered(struct zp_transport *t)
 	    t->in_waits ? ", and all behind" : "");
 }
 
+/* Somebody who forgot to seal is told, not left with a silent 0. */
+static void
+tell_no_record(struct zp_transport *t)
+{
+	if (t->args.topic != NULL || t->in.count > 0 || !t->in_text)
+		return;
+	zp_transport_warn(t, "no record in the input: nothing was published");
+	zp_hint("zpinc-seal makes records of text");
+}
+
 static enum zp_exit
 outcome(struct zp_transport *t)
 {
+	tell_no_record(t);
 	if (t->queue.count > 0 || t->in_waits) {
 		tell_undelivered(t);
 		t->lost = true;
@@ -631,6 +661,8 @@ outcome(struct zp_transport *t)
 		zp_transport_warn(t, "stdout: %s", strerror(errno));
 		return ZP_EXIT_IO;
 	}
+	if (t->shown == ZP_SHOWN_NOTHING && !t->stopping && t->lost)
+		zp_transport_warn(t, "there was no answer in time");
 	if (t->args.once && !t->live_seen && !t->stopping) {
 		zp_transport_warn(t, "the history did not come in time");
 		return ZP_EXIT_IO;

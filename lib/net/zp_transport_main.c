@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/zp_b64.h"
+#include "base/zp_io.h"
 #include "net/zp_transport_run.h"
 #include "proc/zp_opt.h"
 
@@ -20,6 +22,9 @@ static const struct zp_opt common[] = {
 };
 
 #define COMMON (sizeof(common) / sizeof(*common))
+
+/* No pseudonym of any suite has fewer characters: 16 bytes and a name. */
+#define TOPIC_LEAST 23
 
 #define TIMEOUT_MS 30000
 #define KEEPALIVE_S 30
@@ -86,9 +91,7 @@ take_options(struct zp_transport *t, struct zp_opts *o, int argc, char **argv)
 	while ((id = zp_opt_next(o, usage, &arg)) >= 0)
 		if (!take_option(t, id, arg))
 			return ZP_EXIT_USAGE;
-	if (id == ZP_OPT_HELP)
-		return ZP_EXIT_OK;
-	return id == ZP_OPT_END ? -1 : ZP_EXIT_USAGE;
+	return id == ZP_OPT_END ? -1 : (int)zp_opt_status(id);
 }
 
 static const struct zp_opt *
@@ -133,14 +136,13 @@ take_query(struct zp_transport *t)
 	return -1;
 }
 
-/* A topic is base64url, which no URL is: that has a colon. */
+/* A topic is base64url, and long; a URL has a colon. */
 static bool
 is_topic(const char *s)
 {
 	size_t n = strlen(s);
 
-	return n > 0 && n <= ZP_ML_NAME_MAX && strcmp(s, "-") != 0 &&
-	    zp_b64_run(s, n) == n;
+	return n >= TOPIC_LEAST && n <= ZP_ML_NAME_MAX && zp_b64_run(s, n) == n;
 }
 
 /*
@@ -152,7 +154,7 @@ take_topic(char *arg)
 {
 	size_t n = strlen(arg), len = n;
 
-	if (n == 0 || n % 4 != 0 || strpbrk(arg, "+/=") == NULL ||
+	if (n < TOPIC_LEAST || n % 4 != 0 || strpbrk(arg, "+/=") == NULL ||
 	    strpbrk(arg, "-_") != NULL)
 		return arg;
 	while (len > 0 && n - len < 2 && arg[len - 1] == '=')
@@ -181,6 +183,19 @@ scheme_fits(const char *schemes, const char *scheme)
 		s += *s == ' ';
 	}
 	return false;
+}
+
+static bool
+begins_with_scheme(const char *schemes, const char *url)
+{
+	char scheme[16];
+	size_t n = strcspn(url, ":");
+
+	if (url[n] != ':' || n >= sizeof(scheme))
+		return false;
+	memcpy(scheme, url, n);
+	scheme[n] = '\0';
+	return scheme_fits(schemes, scheme);
 }
 
 static enum zp_exit
@@ -218,6 +233,7 @@ take_url(struct zp_transport *t, const char *arg, struct zp_url **url)
 		explicit_bzero(env, strlen(env));
 	if (err)
 		return (int)url_error(t, err, arg != NULL ? arg : "");
+	const bool ours = begins_with_scheme(t->ops->schemes, text);
 	err = zp_url_parse(url, text);
 	zp_url_wipe(text);
 	if (err == ZP_ERR_MEMORY)
@@ -225,7 +241,12 @@ take_url(struct zp_transport *t, const char *arg, struct zp_url **url)
 	if (err) {
 		/* It may hold a password, so it is not repeated. */
 		zp_say(t->ops->name, "the URL is malformed");
-		zp_hint("it begins with one of: %s", t->ops->schemes);
+		if (ours)
+			zp_hint("what is behind its scheme; man %s has the "
+				"form",
+			    t->ops->name);
+		else
+			zp_hint("it begins with one of: %s", t->ops->schemes);
 		return ZP_EXIT_USAGE;
 	}
 	if (!scheme_fits(t->ops->schemes, (*url)->scheme)) {
@@ -236,6 +257,20 @@ take_url(struct zp_transport *t, const char *arg, struct zp_url **url)
 	}
 	t->args.url = *url;
 	return take_query(t);
+}
+
+/*
+ * False, and said: it is none.  Who gives a channel's name in place of its
+ * topic would otherwise wait for ever.
+ */
+static bool
+check_topic(const struct zp_transport *t, const char *topic)
+{
+	if (topic == NULL || is_topic(topic))
+		return true;
+	usage_error(t, "not a topic", topic);
+	zp_hint("zpinc-key topic -k KEY prints it");
+	return false;
 }
 
 /* [URL] [TOPIC [LIVE]]; -1: go on, else the exit status. */
@@ -255,10 +290,8 @@ take_operands(
 	if (i < n)
 		return (int)usage_error(
 		    t, "one argument too many", zp_opt_operand(o, i));
-	if (t->args.topic != NULL && !is_topic(t->args.topic))
-		return (int)usage_error(t, "not a topic", t->args.topic);
-	if (t->args.live != NULL && !is_topic(t->args.live))
-		return (int)usage_error(t, "not a topic", t->args.live);
+	if (!check_topic(t, t->args.topic) || !check_topic(t, t->args.live))
+		return ZP_EXIT_USAGE;
 	status = take_url(t, arg, url);
 	if (status >= 0)
 		return status;
@@ -287,6 +320,28 @@ take_cursor(struct zp_transport *t)
 		zp_transport_warn(t, "the cursor is malformed and not used");
 }
 
+/*
+ * Without standard input or output there is nothing to publish, or nowhere to
+ * print, unless that is not what we are here for.  -1: go on, else the exit
+ * status.
+ */
+static int
+check_stdio(const struct zp_transport *t)
+{
+	const bool subscribes = t->args.topic != NULL;
+	unsigned closed = 0;
+
+	if (zp_io_stdio(&closed) != ZP_OK)
+		zp_say(t->ops->name, "/dev/null: %s", strerror(errno));
+	else if (subscribes && (closed & 1u << STDOUT_FILENO))
+		zp_say(t->ops->name, "standard output is closed");
+	else if (!subscribes && (closed & 1u << STDIN_FILENO))
+		zp_say(t->ops->name, "standard input is closed");
+	else
+		return -1;
+	return ZP_EXIT_IO;
+}
+
 int
 zp_transport_main(
     int argc, char **argv, const struct zp_transport_ops *ops, void *self)
@@ -307,6 +362,8 @@ zp_transport_main(
 	status = take_options(t, &o, argc, argv);
 	if (status < 0)
 		status = take_operands(t, &o, &url);
+	if (status < 0)
+		status = check_stdio(t);
 	if (status < 0) {
 		take_cursor(t);
 		status = (int)zp_transport_run(t);

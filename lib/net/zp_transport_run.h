@@ -25,6 +25,8 @@ struct zp_transport {
 	int64_t now;
 	struct zp_reader in;
 	bool reading; /* stdin has not ended */
+	bool in_line; /* what was read ends within a line */
+	bool in_text; /* a line was read that is no status line, nor empty */
 	bool in_waits; /* records are read and the queue is full */
 	struct zp_outq out;
 	bool begun; /* something was put to stdout */

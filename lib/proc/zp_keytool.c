@@ -129,8 +129,8 @@ zp_keytool_options(const struct zp_keytool_command *c, struct zp_opts *o,
 		int id = zp_opt_next(o, c->usage, &value);
 		if (id == ZP_OPT_END)
 			return true;
-		*status = id == ZP_OPT_HELP ? ZP_EXIT_OK : ZP_EXIT_USAGE;
-		if (id == ZP_OPT_HELP || id == ZP_OPT_BAD)
+		*status = zp_opt_status(id);
+		if (id < 0)
 			return false;
 		if (c->take(arg, id, value) == ZP_OK)
 			continue;

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/zp_io.h"
 #include "proc/zp_confine.h"
 #include "proc/zp_opt.h"
 #include "store/zp_path.h"
@@ -17,20 +18,15 @@
 enum zp_err
 zp_load_stdio(const char *tool)
 {
-	enum zp_err err = ZP_OK;
+	unsigned closed;
+	enum zp_err err = zp_io_stdio(&closed);
 
-	for (int fd = 0; fd <= 2; fd++) {
-		if (fcntl(fd, F_GETFD) != -1 || errno != EBADF)
-			continue;
-		/* The lowest free descriptor is this very one. */
-		if (open("/dev/null", O_RDWR) != fd)
-			return ZP_ERR_IO;
-		if (fd < 2) {
+	for (int fd = 0; !err && fd < 2; fd++)
+		if (closed & 1u << fd) {
 			zp_say(tool, "standard %s is closed",
 			    fd == 0 ? "input" : "output");
 			err = ZP_ERR_IO;
 		}
-	}
 	/* Both are errors of write() to report: a reader that has gone, and a
 	 * file size limit, which is like a full disk. */
 	signal(SIGPIPE, SIG_IGN);
@@ -42,8 +38,11 @@ zp_load_stdio(const char *tool)
 static void
 say_mode(const char *tool, const char *path, unsigned mode)
 {
-	zp_say(tool, "%s: mode %04o lets others %s it", path, mode,
-	    mode & 044 ? "read" : "use");
+	const bool read = (mode & 044) != 0, write = (mode & 022) != 0;
+
+	zp_say(tool, "%s: mode %04o lets others %s%s%s it", path, mode,
+	    read ? "read" : "", read && write ? " and " : "",
+	    write ? "write" : (read ? "" : "use"));
 	zp_hint("chmod 600 %s", path);
 }
 

@@ -44,6 +44,26 @@ zp_opt_init(struct zp_opts *o, const char *tool, int argc, char **argv,
 	opterr = 0;
 }
 
+enum zp_exit
+zp_opt_status(int id)
+{
+	if (id == ZP_OPT_HELP)
+		return ZP_EXIT_OK;
+	return id == ZP_OPT_FAILED ? ZP_EXIT_IO : ZP_EXIT_USAGE;
+}
+
+/* What was printed is out: a full disk is told, as everywhere. */
+static int
+printed(const char *tool)
+{
+	char buf[ZP_SAY_NAME];
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return ZP_OPT_HELP;
+	zp_say(tool, "standard output: %s", zp_say_err(buf, ZP_ERR_IO));
+	return ZP_OPT_FAILED;
+}
+
 static int
 print_help(const struct zp_opts *o, const char *usage)
 {
@@ -61,7 +81,7 @@ print_help(const struct zp_opts *o, const char *usage)
 	printf("  -h, %-24s %s\n", "--help", "this text");
 	printf("  -V, %-24s %s\n", "--version", "the version");
 	printf("The manual has the rest: man %s\n", o->tool);
-	return fflush(stdout) == 0 ? ZP_OPT_HELP : ZP_OPT_BAD;
+	return printed(o->tool);
 }
 
 static int
@@ -94,7 +114,7 @@ zp_opt_next(struct zp_opts *o, const char *usage, const char **arg)
 		return print_help(o, usage);
 	if (c == 'V' || c == ID_VERSION) {
 		printf("%s %s\n", o->tool, ZP_VERSION);
-		return fflush(stdout) == 0 ? ZP_OPT_HELP : ZP_OPT_BAD;
+		return printed(o->tool);
 	}
 	for (size_t i = 0; i < o->n; i++)
 		if (o->table[i].id == c ||

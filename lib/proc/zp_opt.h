@@ -36,6 +36,11 @@ struct zp_opts {
 #define ZP_OPT_END (-1)
 #define ZP_OPT_BAD (-2) /* said already; exit with ZP_EXIT_USAGE */
 #define ZP_OPT_HELP (-3) /* help or version was printed; exit with 0 */
+#define ZP_OPT_FAILED (-4) /* it could not be; said, exit with ZP_EXIT_IO */
+
+/* The exit status for what zp_opt_next() ended with, if not ZP_OPT_END. */
+enum zp_exit
+zp_opt_status(int id);
 
 /* table: n <= ZP_OPT_MOST entries, borrowed.  -h and -V come by themselves. */
 void
@@ -43,7 +48,7 @@ zp_opt_init(struct zp_opts *o, const char *tool, int argc, char **argv,
     const struct zp_opt *table, size_t n);
 
 /*
- * The next option's id with its argument in *arg, or one of the three
+ * The next option's id with its argument in *arg, or one of the four
  * above.  usage: lines behind "usage: " in the help.
  */
 int

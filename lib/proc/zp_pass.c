@@ -92,8 +92,9 @@ from_stdin(const char *tool, struct zp_pass *p)
 		return complain(tool, ZP_ERR_IO, "standard input");
 	if (first_line(p, p->bytes, have) == ZP_OK)
 		return ZP_OK;
-	const char *what = have <= p->max
-	    ? "standard input: no passphrase in its first line"
+	const char *what = have <= p->max ? p->max == ZP_PASSWORD_MAX
+		? "standard input: no passphrase in its first line"
+		: "standard input: no key in its first line"
 	    : p->max == ZP_PASSWORD_MAX
 	    ? "standard input: over 1024 bytes in its first line"
 	    : "standard input: over 2048 bytes in its first line";

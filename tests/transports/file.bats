@@ -419,10 +419,13 @@ grown() {
 }
 
 @test "a record of the MlesTalk suite has a topic too" {
-	echo "ml1.AAAA.BBBB.CCCC" | zpinc_file "$URL"
-	run zpinc_file -1 "$URL" AAAA
-	[ "${lines[2]}" = "ml1.AAAA.BBBB.CCCC" ] ||
-		[ "${lines[1]}" = "ml1.AAAA.BBBB.CCCC" ]
+	local topic=Sar_7wJuERWVjuYxV6S4zek
+	echo "ml1.$topic.BBBB.CCCC" | zpinc_file "$URL"
+	run zpinc_file -1 "$URL" "$topic"
+	[[ " ${lines[*]} " == *" ml1.$topic.BBBB.CCCC "* ]]
+	# As zpinc-key prints it.
+	run zpinc_file -1 "$URL" "$(tr _- /+ <<< "$topic")="
+	[[ " ${lines[*]} " == *" ml1.$topic.BBBB.CCCC "* ]]
 	{
 		printf 'ml1.%s.BBBB.CCCC\n' "$(printf 'A%.0s' {1..300})"
 		records 1 1

@@ -1,0 +1,120 @@
+#!/usr/bin/env bats
+# What somebody expects who comes from other tools of Unix.
+
+bats_require_minimum_version 1.5.0
+
+load common
+
+setup() {
+	common_setup
+	make_key ./ops.key
+	TOPIC=$(zpinc-key topic -k ./ops.key)
+	RELAY=file:$HOME/relay
+}
+
+TOOLS=(zpinc-key zpinc-seal zpinc-open zpinc-handshake zpinc-pipe zpinc-file
+	zpinc-http zpinc-mqtt zpinc-redis zpinc-mles)
+
+@test "a help or version that does not reach its reader is an error, and says so" {
+	local tool option
+	for tool in "${TOOLS[@]}"; do
+		for option in --help --version; do
+			run bash -c "$tool $option > /dev/full"
+			[ "$status" -eq 5 ]
+			[ "$output" = "$tool: standard output: No space left on device" ]
+			run bash -c "$tool $option >&-"
+			[ "$status" -eq 5 ]
+			[[ "$output" == "$tool: standard output"* ]]
+		done
+	done
+}
+
+@test "a transport tells a closed standard input or output, if it needs that" {
+	run timeout 20 bash -c "zpinc-file $RELAY <&-"
+	[ "$status" -eq 5 ]
+	[ "$output" = 'zpinc-file: standard input is closed' ]
+	run timeout 20 bash -c "zpinc-file -1 $RELAY $TOPIC >&-"
+	[ "$status" -eq 5 ]
+	[ "$output" = 'zpinc-file: standard output is closed' ]
+	echo note | zpinc-seal -k ./ops.key > rec
+	timeout 20 bash -c "zpinc-file $RELAY < rec >&-"
+	timeout 20 bash -c "zpinc-file -1 $RELAY $TOPIC <&-" |
+		zpinc-open -k ./ops.key > out
+	[ "$(cat out)" = note ]
+	# No file of the relay was taken for one of the three.
+	cmp rec relay/"$TOPIC"/*.zp
+}
+
+@test "a transport that is given text in place of records says so" {
+	run bash -c "df | zpinc-file $RELAY"
+	[ "$status" -eq 0 ]
+	[[ "${lines[0]}" == *': no record in the input: nothing was published' ]]
+	[ "${lines[1]}" = 'hint: zpinc-seal makes records of text' ]
+	# What holds some, nothing, or what another transport says, is fine.
+	run bash -c "{ date; date | zpinc-seal -k ./ops.key; } | zpinc-file $RELAY"
+	[ "$output" = '' ]
+	run bash -c "printf '\n#up\n#live\n' | zpinc-file $RELAY"
+	[ "$output" = '' ]
+	run bash -c "zpinc-file $RELAY < /dev/null"
+	[ "$output" = '' ]
+}
+
+@test "a channel's name in place of its topic is wrong usage, not silence" {
+	run zpinc-file -1 "$RELAY" ops
+	[ "$status" -eq 2 ]
+	[ "${lines[0]}" = 'zpinc-file: ops: not a topic' ]
+	[ "${lines[1]}" = 'hint: zpinc-key topic -k KEY prints it' ]
+	run -0 zpinc-file -1 "$RELAY" "$TOPIC" "$(zpinc-key topic --live -k ./ops.key)"
+}
+
+@test "a port that is none is not blamed on the scheme" {
+	run zpinc-mqtt mqtt://127.0.0.1:99999 < /dev/null
+	[ "$status" -eq 2 ]
+	[ "${lines[0]}" = 'zpinc-mqtt: the URL is malformed' ]
+	[ "${lines[1]}" = 'hint: what is behind its scheme; man zpinc-mqtt has the form' ]
+	run zpinc-mqtt broker < /dev/null
+	[ "$status" -eq 2 ]
+	[ "${lines[1]}" = 'hint: it begins with one of: mqtt mqtts' ]
+	run zpinc-file -1 /srv/ops "$TOPIC"
+	[ "$status" -eq 2 ]
+	[ "${lines[1]}" = 'hint: it begins with one of: file' ]
+	run zpinc-pipe -k ./ops.key /srv/ops < /dev/null
+	[ "$status" -eq 2 ]
+	[ "${lines[1]}" = 'hint: SCHEME://HOST, or file:DIR' ]
+}
+
+@test "a server that accepts and says nothing is why nothing was delivered" {
+	perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 1,
+		LocalAddr => "127.0.0.1") or die; print $s->sockport, "\n";
+		close STDOUT; sleep 60' > port 3>&- &
+	local mute=$!
+	for ((i = 0; i < 500; i++)); do
+		[ ! -s port ] || break
+		sleep 0.02
+	done
+	echo note | zpinc-seal -k ./ops.key > rec
+	run bash -c "zpinc-mqtt -t 1 mqtt://127.0.0.1:$(cat port) < rec"
+	kill "$mute"
+	[ "$status" -eq 5 ]
+	[[ "$output" == *': there was no answer in time'* ]]
+	[[ "$output" == *': not delivered: record 1 of the input'* ]]
+}
+
+@test "a state file that others may write is not said to be read" {
+	seq 3 | zpinc-seal -k ./ops.key --state sent > /dev/null
+	chmod 622 sent
+	run bash -c 'seq 3 | zpinc-seal -k ./ops.key --state sent'
+	[ "$status" -eq 3 ]
+	[ "${lines[0]}" = 'zpinc-seal: sent: mode 0622 lets others write it' ]
+	chmod 666 ops.key
+	run zpinc-key show -k ./ops.key
+	[ "$status" -eq 3 ]
+	[ "${lines[0]}" = 'zpinc-key: ./ops.key: mode 0666 lets others read and write it' ]
+}
+
+@test "zpinc-key import without a line asks for a key, not for a passphrase" {
+	run zpinc-key import -o new.key < /dev/null
+	[ "$status" -eq 2 ]
+	[ "$output" = 'zpinc-key: standard input: no key in its first line' ]
+	[ ! -e new.key ]
+}
