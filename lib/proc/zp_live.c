@@ -118,7 +118,7 @@ start(struct zp_live *l)
 	if (!err)
 		err = open_links(l);
 	if (!err && l->c->said > 0)
-		err = zp_screen_new(&l->screen, l->c->said);
+		err = zp_screen_new(&l->screen, l->c->said, !l->c->echo);
 	if (err)
 		return zp_live_fail(l, "starting", err);
 	err = set_format(l);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,21 +125,27 @@ struct zp_screen {
 	bool drawn; /* the foot is on the screen */
 	bool typed; /* since it was */
 	enum escape escape;
+	bool keep; /* lines that were entered stay on the screen */
+	struct zp_out kept; /* those not drawn yet */
+	enum zp_err failed; /* to keep one */
 	size_t columns;
 	char status[ZP_SCREEN_STATUS];
 };
 
 enum zp_err
-zp_screen_new(struct zp_screen **screen, int said)
+zp_screen_new(struct zp_screen **screen, int said, bool keep)
 {
 	struct zp_screen *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return ZP_ERR_MEMORY;
 	s->said = said;
+	s->keep = keep;
 	enum zp_err err = zp_out_init(&s->frame, -1, 8192);
+	if (!err)
+		err = zp_out_init(&s->kept, -1, 1024);
 	if (err) {
-		free(s);
+		zp_screen_free(s);
 		return err;
 	}
 	*screen = s;
@@ -151,6 +158,7 @@ zp_screen_free(struct zp_screen *s)
 	if (s == NULL)
 		return;
 	zp_out_free(&s->frame);
+	zp_out_free(&s->kept);
 	free(s);
 }
 
@@ -218,7 +226,8 @@ is_escape(struct zp_screen *s, char c)
 	return false;
 }
 
-static void
+/* True if it ended the line. */
+static bool
 key(struct zp_in *in, char c)
 {
 	const size_t begin = line_begin(in);
@@ -238,25 +247,14 @@ key(struct zp_in *in, char c)
 		in->eof = in->eof || in->end == begin;
 		break;
 	case '\r':
+	case '\n':
 		in->data[in->end++] = '\n';
-		break;
+		return true;
 	default:
-		if ((unsigned char)c >= ' ' || c == '\n' || c == '\t')
+		if ((unsigned char)c >= ' ' || c == '\t')
 			in->data[in->end++] = c;
 	}
-}
-
-void
-zp_screen_type(struct zp_screen *s, struct zp_in *in, size_t from)
-{
-	const size_t to = in->end;
-
-	/* A key leaves a byte at most: it is written where it was read. */
-	in->end = from;
-	for (size_t i = from; i < to && !in->eof; i++)
-		if (!is_escape(s, in->data[i]))
-			key(in, in->data[i]);
-	s->typed = true;
+	return false;
 }
 
 void
@@ -360,6 +358,40 @@ put(struct zp_out *o, const char *text)
 	return zp_out_put(o, text, strlen(text));
 }
 
+/*
+ * What was entered stays above the foot, as any terminal leaves it there;
+ * whoever talks wants to see both sides.
+ */
+static void
+keep_line(struct zp_screen *s, const struct zp_in *in)
+{
+	size_t at = in->end - 1;
+
+	if (!s->keep || s->failed)
+		return;
+	while (at > in->start && in->data[at - 1] != '\n')
+		at--;
+	s->failed = put(&s->kept, PROMPT);
+	if (!s->failed)
+		s->failed = put_line(
+		    &s->kept, in->data + at, in->end - 1 - at, SIZE_MAX);
+	if (!s->failed)
+		s->failed = put(&s->kept, "\n");
+}
+
+void
+zp_screen_type(struct zp_screen *s, struct zp_in *in, size_t from)
+{
+	const size_t to = in->end;
+
+	/* A key leaves a byte at most: it is written where it was read. */
+	in->end = from;
+	for (size_t i = from; i < to && !in->eof; i++)
+		if (!is_escape(s, in->data[i]) && key(in, in->data[i]))
+			keep_line(s, in);
+	s->typed = true;
+}
+
 /* The status in reverse, below it the end of what is typed. */
 static enum zp_err
 put_foot(struct zp_screen *s, const char *status, const struct zp_in *in)
@@ -438,14 +470,19 @@ zp_screen_draw(struct zp_screen *s, struct zp_out *text, const char *status,
 		err = take_said(s, &said);
 	if (err)
 		return err;
-	const bool news = said > 0 || text->len > 0;
+	if (s->failed)
+		return s->failed;
+	const bool news = said > 0 || text->len > 0 || s->kept.len > 0;
 	if (!news && !s->typed && columns == s->columns &&
 	    s->drawn == (status != NULL) &&
 	    (status == NULL || strcmp(status, s->status) == 0)) {
 		o->len = 0;
 		return ZP_OK;
 	}
-	err = zp_out_put(o, text->data, text->len);
+	err = zp_out_put(o, s->kept.data, s->kept.len);
+	s->kept.len = 0;
+	if (!err)
+		err = zp_out_put(o, text->data, text->len);
 	text->len = 0;
 	if (!err && news && o->len > before && o->data[o->len - 1] != '\n')
 		err = put(o, "\r\n");

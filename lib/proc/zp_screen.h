@@ -46,9 +46,12 @@ struct zp_screen;
 
 #define ZP_SCREEN_STATUS 512
 
-/* said: tty.said[0].  ZP_ERR_MEMORY. */
+/*
+ * said: tty.said[0].  keep: a line that was entered stays on the screen,
+ * above the foot.  ZP_ERR_MEMORY.
+ */
 ZP_CHECKED enum zp_err
-zp_screen_new(struct zp_screen **s, int said);
+zp_screen_new(struct zp_screen **s, int said, bool keep);
 void
 zp_screen_free(struct zp_screen *s);
 

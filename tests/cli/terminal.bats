@@ -93,9 +93,33 @@ foot() {
 	sees bob 'alice: half a line'
 	foot '^conversation' '>'
 	[ "$(times bob.out 'alice: half a line')" = 1 ]
-	# Each line stands there once.
+	# Each line stands there once, ours as well.
 	[ "$(grep -cx 'bob: one' screen)" = 1 ]
-	[ "$(grep -c '^> ' screen)" = 0 ]
+	[ "$(grep -c '^> ' screen)" = 1 ]
+}
+
+@test "what was said stays on the screen among what came, in its order" {
+	terminal 40
+	member bob "$RELAY"
+	talk 2 bob
+	foot '^conversation' '>'
+	tm send-keys 'shall we?' Enter
+	sees bob 'alice: shall we?'
+	say bob 'yes'
+	await shows 'bob: yes'
+	tm send-keys -l "good $(printf 'x%.0s' {1..60})"
+	tm send-keys Enter
+	sees bob "alice: good $(printf 'x%.0s' {1..60})"
+	foot '^conversation' '>'
+	grep -A 2 -x '> shall we?' screen | grep -qx 'bob: yes'
+	grep -A 1 -x 'bob: yes' screen | grep -qx "> good $(printf 'x%.0s' {1..33})"
+
+	tm kill-server
+	terminal 40 --echo
+	foot '^conversation' '>'
+	tm send-keys 'once' Enter
+	await shows 'alice: once'
+	run ! grep -q '^> once' screen
 }
 
 @test "typing can be taken back, a letter, a word or all of it" {
