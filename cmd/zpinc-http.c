@@ -1,7 +1,9 @@
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "net/zp_echo.h"
 #include "net/zp_headers.h"
@@ -1249,6 +1251,10 @@ start(void *self, struct zp_transport *t)
 	if (err)
 		return err;
 	find_cacert(h);
+	if (h->cacert != NULL && access(h->cacert, R_OK) != 0) {
+		zp_transport_warn(t, "%s: %s", h->cacert, strerror(errno));
+		return ZP_ERR_IO;
+	}
 	if (h->ntfy && h->batch > NTFY_BODY)
 		h->batch = NTFY_BODY;
 	if (!h->ntfy && h->json) {

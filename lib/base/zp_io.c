@@ -321,6 +321,27 @@ zp_io_read_all(int fd, size_t max, char **data, size_t *len)
 	return ZP_OK;
 }
 
+/* Does systemd hand this file to us (directly in the folder it names)? */
+static bool
+is_credential(const char *path)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	size_t n = dir != NULL ? strlen(dir) : 0;
+
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	return n > 0 && dir[0] == '/' && strncmp(path, dir, n) == 0 &&
+	    path[n] == '/' && strchr(path + n + 1, '/') == NULL;
+}
+
+bool
+zp_io_open_to(const struct stat *st, const char *path, mode_t others)
+{
+	if (st->st_uid == 0 && is_credential(path))
+		others &= (mode_t)~S_IRGRP;
+	return (st->st_mode & others) != 0;
+}
+
 enum zp_err
 zp_io_stdio(unsigned *closed)
 {

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/zp_err.h"
@@ -110,6 +111,15 @@ zp_io_write_all(int fd, const void *data, size_t len);
  */
 ZP_CHECKED enum zp_err
 zp_io_read_all(int fd, size_t max, char **data, size_t *len);
+
+/*
+ * May others do with this file what bits of `others` (077: anything at all)
+ * allow?  The group may read a file of root's directly in
+ * $CREDENTIALS_DIRECTORY: so shows the access list by which systemd lets a
+ * service's user read it.
+ */
+bool
+zp_io_open_to(const struct stat *st, const char *path, mode_t others);
 
 /*
  * Puts /dev/null where one of the descriptors 0 to 2 is closed, lest a file

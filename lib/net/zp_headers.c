@@ -20,7 +20,7 @@ read_private(const char *path, char **text, size_t *len)
 	if (fd < 0)
 		return ZP_ERR_IO;
 	if (fstat(fd, &st) == 0)
-		err = (st.st_mode & 077) != 0
+		err = S_ISREG(st.st_mode) && zp_io_open_to(&st, path, 077)
 		    ? ZP_ERR_MODE
 		    : zp_io_read_all(fd, ZP_HEADERS_MAX, text, len);
 	int why = errno;

@@ -13,13 +13,18 @@ struct zp_tls {
 	long verdict; /* on the last certificate that was looked at */
 };
 
-/* The last entry of the error queue, which is the one nearest to the cause. */
+/* The last entry of the error queue, which is the one nearest to the cause,
+ * or the system's. */
 static void
 take_error(char why[static ZP_TLS_WHY], const char *what)
 {
 	unsigned long code = ERR_peek_last_error();
 	const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
 
+	/* "system lib" says nothing; what the system said is in the queue. */
+	for (unsigned long c; (c = ERR_get_error()) != 0;)
+		if (ERR_SYSTEM_ERROR(c))
+			reason = strerror(ERR_GET_REASON(c));
 	if (reason == NULL)
 		reason = "failed";
 	if (what != NULL)

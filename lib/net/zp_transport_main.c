@@ -218,7 +218,11 @@ url_error(const struct zp_transport *t, enum zp_err err, const char *arg)
 	}
 	zp_say(t->ops->name, "%s: %s", zp_say_name(name, arg),
 	    zp_say_err(buf, err));
-	return err == ZP_ERR_TOO_LONG ? ZP_EXIT_USAGE : zp_err_status(err);
+	if (err == ZP_ERR_MODE)
+		zp_hint("chmod 600 %s", zp_say_name(name, arg + 1));
+	return err == ZP_ERR_TOO_LONG || err == ZP_ERR_MODE
+	    ? ZP_EXIT_USAGE
+	    : zp_err_status(err);
 }
 
 /* The URL, from wherever it comes; -1: go on, else the exit status. */

@@ -313,18 +313,28 @@ static enum zp_err
 first_line(char **text, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char *line = NULL;
+	struct stat st;
 	size_t len;
 
 	if (fd < 0)
 		return ZP_ERR_IO;
-	enum zp_err err = zp_io_read_all(fd, 4 * ZP_URL_MAX, text, &len);
+	enum zp_err err = zp_io_read_all(fd, 4 * ZP_URL_MAX, &line, &len);
+	if (!err && fstat(fd, &st) != 0)
+		err = ZP_ERR_IO;
 	int why = errno;
 	close(fd);
+	if (!err)
+		line[strcspn(line, "\r\n")] = '\0';
+	if (!err && S_ISREG(st.st_mode) && zp_io_open_to(&st, path, 077) &&
+	    zp_url_has_password(line))
+		err = ZP_ERR_MODE;
 	if (err) {
+		zp_url_wipe(line);
 		errno = why;
 		return err;
 	}
-	(*text)[strcspn(*text, "\r\n")] = '\0';
+	*text = line;
 	return ZP_OK;
 }
 

@@ -41,7 +41,8 @@ zp_url_has_password(const char *text);
  * or with NULL or "-" what `env` ($ZPINC_URL) holds.  Sets *text to fresh
  * memory, freed by zp_url_wipe().  ZP_ERR_USAGE: a password in arg, where
  * everybody could see it; ZP_ERR_NOT_FOUND: no URL at all; ZP_ERR_IO with
- * errno or ZP_ERR_TOO_LONG: the file.
+ * errno or ZP_ERR_TOO_LONG: the file; ZP_ERR_MODE: others can read a password
+ * in it.
  */
 ZP_CHECKED enum zp_err
 zp_url_find(char **text, const char *arg, const char *env);

@@ -27,19 +27,6 @@ zp_fault_set(
 
 /* ---- reading ---- */
 
-/* Does systemd hand this file to us (directly in the folder it names)? */
-static bool
-is_credential(const char *path)
-{
-	const char *dir = getenv("CREDENTIALS_DIRECTORY");
-	size_t n = dir != NULL ? strlen(dir) : 0;
-
-	while (n > 1 && dir[n - 1] == '/')
-		n--;
-	return n > 0 && dir[0] == '/' && strncmp(path, dir, n) == 0 &&
-	    path[n] == '/' && strchr(path + n + 1, '/') == NULL;
-}
-
 /* May this open file be taken for a private one? */
 static enum zp_err
 check_private(int fd, const char *path, mode_t others, off_t *size,
@@ -59,9 +46,7 @@ check_private(int fd, const char *path, mode_t others, off_t *size,
 	if (st.st_uid != 0 && st.st_uid != geteuid() && geteuid() != 0)
 		return zp_fault_set(
 		    fault, ZP_ERR_MODE, 0, "belongs to another user");
-	if (st.st_uid == 0 && is_credential(path))
-		others &= (mode_t)~S_IRGRP;
-	if (st.st_mode & others) {
+	if (zp_io_open_to(&st, path, others)) {
 		zp_fault_set(fault, ZP_ERR_MODE, 0, NULL);
 		if (fault != NULL)
 			fault->mode = st.st_mode & 07777;

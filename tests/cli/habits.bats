@@ -100,6 +100,44 @@ TOOLS=(zpinc-key zpinc-seal zpinc-open zpinc-handshake zpinc-pipe zpinc-file
 	[[ "$output" == *': not delivered: record 1 of the input'* ]]
 }
 
+@test "a password in a URL's file that others can read is refused" {
+	local tool
+	echo mqtt://alice:secret@127.0.0.1:1 > url
+	chmod 640 url
+	for tool in "zpinc-mqtt" "zpinc-pipe -k ./ops.key" \
+		"zpinc-handshake -k ./ops.key -o conv"; do
+		run bash -c "$tool @url < /dev/null"
+		[ "$status" -eq 2 ]
+		[ "${lines[0]}" = "${tool%% *}: @url: others may read or write it" ]
+	done
+	run bash -c 'zpinc-mqtt @url < /dev/null'
+	[ "${lines[1]}" = 'hint: chmod 600 url' ]
+	chmod 600 url
+	run -0 bash -c 'zpinc-mqtt @url < /dev/null'
+	# So systemd's credentials look to a service's own user.
+	if [ "$(id -u)" -eq 0 ]; then
+		chmod 440 url
+		CREDENTIALS_DIRECTORY=$PWD run -0 zpinc-mqtt "@$PWD/url" < /dev/null
+	fi
+	# Without a password it is no secret.
+	echo mqtt://alice@127.0.0.1:1 > url
+	chmod 644 url
+	run -0 bash -c 'zpinc-mqtt @url < /dev/null'
+}
+
+@test "certificates that are not there are named at once" {
+	echo note | zpinc-seal -k ./ops.key > rec
+	run zpinc-mqtt --cafile none.pem mqtts://127.0.0.1:1 < rec
+	[ "$status" -eq 5 ]
+	[[ "${lines[0]}" == *': none.pem: No such file or directory' ]]
+	run zpinc-redis --cert none.pem rediss://127.0.0.1:1 < rec
+	[ "$status" -eq 5 ]
+	[[ "${lines[0]}" == *': none.pem: No such file or directory' ]]
+	run zpinc-http -C none.pem https://127.0.0.1:1/ops < rec
+	[ "$status" -eq 5 ]
+	[[ "${lines[0]}" == *': none.pem: No such file or directory' ]]
+}
+
 @test "a state file that others may write is not said to be read" {
 	seq 3 | zpinc-seal -k ./ops.key --state sent > /dev/null
 	chmod 622 sent

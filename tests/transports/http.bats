@@ -226,6 +226,7 @@ subscribe() { # NAME ARGUMENT...
 @test "user and password of the URL, or of netrc, are sent" {
 	relay
 	echo "http://me:s%2Fcret@$RELAY/plain" > url
+	chmod 600 url
 	"$HTTP" @url < <(records 1 1)
 	[ "$(sent .headers.authorization | tail -n 1)" = \
 		"Basic $(printf 'me:s/cret' | base64)" ]

@@ -254,6 +254,7 @@ with_passwords() {
 @test "user and password come from a file or the environment" {
 	with_passwords
 	echo "mqtt://alice:sec%3Aret@127.0.0.1:$MOSQUITTO_PORT" > url
+	chmod 600 url
 	follow reader @url "$TOPIC"
 	records 1 3 | ZPINC_URL=$(cat url) zpinc_mqtt
 	wait_until has_all reader.out 1 3
@@ -265,6 +266,7 @@ with_passwords() {
 	for url in mqtt://h/ops mqtt://:pw@h mqtt:// 'mqtt://h?topic=x' \
 		'mqtt://h?state' 'mqtt://h?cafile=x'; do
 		echo "$url" > url
+		chmod 600 url
 		run zpinc_mqtt @url < /dev/null
 		echo "$url: $status $output"
 		[ "$status" -eq 2 ]
@@ -277,6 +279,7 @@ with_passwords() {
 	records 1 1 > one
 	for user in '' 'alice:wrong@' 'nobody:wrong@'; do
 		echo "mqtt://${user}127.0.0.1:$MOSQUITTO_PORT" > url
+		chmod 600 url
 		status=0
 		zpinc_mqtt @url "$TOPIC" > no.out 2> no.err < /dev/null ||
 			status=$?
@@ -297,6 +300,7 @@ with_passwords() {
 	chmod 644 acl
 	with_passwords "acl_file $PWD/acl"
 	echo "mqtt://alice:sec%3Aret@127.0.0.1:$MOSQUITTO_PORT" > url
+	chmod 600 url
 	{
 		records 1 2
 		records 3 4 "$OTHER"

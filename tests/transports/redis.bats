@@ -120,6 +120,7 @@ retained() {
 @test "the password is that of the URL, from a file or the environment" {
 	server --requirepass secret%1
 	echo "redis://:secret%251@127.0.0.1:$REDIS_PORT" > url
+	chmod 600 url
 	records 1 3 | zpinc_redis @url
 	export ZPINC_URL
 	ZPINC_URL=$(cat url)
@@ -138,12 +139,14 @@ retained() {
 	cli acl setuser alice on '>pw' '~z*' '&z*' -@all +@connection \
 		+multi +exec +xadd +xread +xinfo +publish +subscribe
 	echo "redis://alice:pw@127.0.0.1:$REDIS_PORT" > url
+	chmod 600 url
 	follow reader @url "$TOPIC" "$LIVE"
 	records 1 3 | zpinc_redis @url
 	wait_until has_all reader.out 1 3
 	end reader
 	cli acl setuser bob on '>pw' '~other*' '&*' +@all
 	echo "redis://bob:pw@127.0.0.1:$REDIS_PORT" > url
+	chmod 600 url
 	records 1 3 > three
 	run zpinc_redis @url < three
 	[ "$status" -eq 5 ]
@@ -158,6 +161,7 @@ retained() {
 		"redis://:wrong@127.0.0.1:$REDIS_PORT" \
 		"redis://nobody:wrong@127.0.0.1:$REDIS_PORT"; do
 		echo "$url" > url
+		chmod 600 url
 		status=0
 		zpinc_redis @url "$TOPIC" > no.out 2> no.err < /dev/null ||
 			status=$?
@@ -176,6 +180,7 @@ retained() {
 @test "a password that is changed meanwhile is waited for" {
 	server --requirepass secret
 	echo "redis://:secret@127.0.0.1:$REDIS_PORT" > url
+	chmod 600 url
 	follow reader @url "$TOPIC"
 	cli -a secret config set requirepass other
 	cli -a other client kill type normal || :
@@ -434,6 +439,7 @@ end_move() { # FROM TO
 		port=$(node $i config get tls-port | tail -n 1)
 		await_port "$port"
 		echo "rediss://:secret@127.0.0.1:$port?cafile=tls/ca.pem" > url$i
+		chmod 600 "url$i"
 	done
 	follow reader -k 1 "@url$AWAY" "$TOPIC" "$LIVE"
 	records 1 500 | zpinc_redis "@url$THIRD"
@@ -454,6 +460,7 @@ end_move() { # FROM TO
 	[ "$(firsts reader.out)" = "$(seq 1 700)" ]
 	end reader
 	echo "rediss://:wrong@127.0.0.1:$port?cafile=tls/ca.pem" > url
+	chmod 600 url
 	run zpinc_redis -1 @url "$TOPIC"
 	[ "$status" -eq 5 ]
 	[[ "$output" == *WRONGPASS* ]]
