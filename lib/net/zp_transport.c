@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/zp_signal.h"
 #include "base/zp_text.h"
 #include "net/zp_scan.h"
 #include "net/zp_transport_run.h"
@@ -344,21 +345,11 @@ zp_transport_ending(const struct zp_transport *t)
 	return (!t->reading || t->stopping) && t->queue.unsent == NULL;
 }
 
-/* A signal is waiting: the loop will see it. */
-static bool
-signalled(void)
-{
-	sigset_t set;
-
-	return sigpending(&set) == 0 &&
-	    (sigismember(&set, SIGTERM) || sigismember(&set, SIGINT) ||
-		sigismember(&set, SIGHUP));
-}
-
 bool
 zp_transport_flush(struct zp_transport *t)
 {
-	while (zp_outq_len(&t->out) > 0 && !signalled()) {
+	/* The loop will see a signal. */
+	while (zp_outq_len(&t->out) > 0 && !zp_signal_waits()) {
 		struct pollfd p = {.fd = t->out.fd, .events = POLLOUT};
 		/* Wakes now and then, because the signals are blocked. */
 		if (poll(&p, 1, 100) > 0)
@@ -671,42 +662,12 @@ outcome(struct zp_transport *t)
 }
 
 static void
-on_signal(int sig)
-{
-	(void)sig; /* it interrupts the wait, which is all it is for */
-}
-
-/* Blocks the signals that end us, but for waits under *wake. */
-static void
-catch_signals(sigset_t *wake)
-{
-	static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
-	struct sigaction act = {.sa_handler = on_signal};
-	struct sigaction was;
-	sigset_t set;
-
-	sigemptyset(&act.sa_mask);
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
-		/* nohup and background jobs ignore some: so do we. */
-		if (sigaction(ends[i], NULL, &was) == 0 &&
-		    was.sa_handler == SIG_IGN)
-			continue;
-		sigaction(ends[i], &act, NULL);
-		sigaddset(&set, ends[i]);
-	}
-	sigprocmask(SIG_BLOCK, &set, wake);
-	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
-		sigdelset(wake, ends[i]);
-	signal(SIGPIPE, SIG_IGN);
-}
-
-static void
 run(struct zp_transport *t)
 {
 	sigset_t wake;
 
-	catch_signals(&wake);
+	zp_signal_catch(&wake);
+	signal(SIGPIPE, SIG_IGN);
 	t->now = clock_ms();
 	t->progress_at = t->now;
 	while (!finished(t)) {

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/zp_signal.h"
 #include "crypt/zp_secret.h"
 #include "proc/zp_budget.h"
 #include "proc/zp_load.h"
@@ -495,35 +496,6 @@ leave(struct handshake *h)
 
 /* ---- from start to end --------------------------------------------------- */
 
-static void
-on_signal(int sig)
-{
-	(void)sig; /* it interrupts the wait, which is all it is for */
-}
-
-/* Blocks the signals that end us, but for waits under *wake. */
-static void
-catch_signals(sigset_t *wake)
-{
-	static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
-	struct sigaction act = {.sa_handler = on_signal};
-	struct sigaction was;
-	sigset_t set;
-
-	sigemptyset(&act.sa_mask);
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
-		if (sigaction(ends[i], NULL, &was) == 0 &&
-		    was.sa_handler == SIG_IGN)
-			continue;
-		sigaction(ends[i], &act, NULL);
-		sigaddset(&set, ends[i]);
-	}
-	sigprocmask(SIG_BLOCK, &set, wake);
-	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
-		sigdelset(wake, ends[i]);
-}
-
 /*
  * Answers come the sooner, the fewer are expected: the defaults spare a
  * large channel's members, which all answer a new one.
@@ -630,7 +602,7 @@ zp_handshake_run(
 	enum zp_err err = open_links(&h);
 
 	h.tell_at = h.begun + TELL_FIRST;
-	catch_signals(&h.wake);
+	zp_signal_catch(&h.wake);
 	if (!err)
 		err = make_presence(&h);
 	if (!err)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/zp_signal.h"
 #include "proc/zp_confine.h"
 #include "proc/zp_live_impl.h"
 #include "proc/zp_load.h"
@@ -150,35 +151,6 @@ stop(struct zp_live *l)
 }
 
 /* ---- waiting ------------------------------------------------------------- */
-
-static void
-on_signal(int sig)
-{
-	(void)sig; /* it interrupts the wait, which is all it is for */
-}
-
-/* Blocks the signals that end us, but for waits under wake. */
-static void
-catch_signals(struct zp_live *l)
-{
-	static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
-	struct sigaction act = {.sa_handler = on_signal};
-	struct sigaction was;
-	sigset_t set;
-
-	sigemptyset(&act.sa_mask);
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
-		if (sigaction(ends[i], NULL, &was) == 0 &&
-		    was.sa_handler == SIG_IGN)
-			continue;
-		sigaction(ends[i], &act, NULL);
-		sigaddset(&set, ends[i]);
-	}
-	sigprocmask(SIG_BLOCK, &set, &l->wake);
-	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
-		sigdelset(&l->wake, ends[i]);
-}
 
 static uint64_t
 deadline(const struct zp_live *l)
@@ -376,7 +348,7 @@ zp_live_run(const struct zp_live_config *config)
 	}
 	l->c = config;
 	l->ops = config->mles != NULL ? &zp_live_mles : &zp_live_zp1;
-	catch_signals(l);
+	zp_signal_catch(&l->wake);
 	enum zp_err err = start(l);
 	while (!err && l->end != ZP_LIVE_OVER)
 		err = turn(l, fds);

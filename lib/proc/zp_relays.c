@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/zp_io.h"
+#include "base/zp_signal.h"
 #include "proc/zp_child.h"
 #include "proc/zp_load.h"
 #include "proc/zp_opt.h"
@@ -357,35 +358,6 @@ until_again(const struct relays *r)
 
 /* ---- the loop ------------------------------------------------------------ */
 
-static void
-on_signal(int sig)
-{
-	(void)sig; /* it interrupts the wait, which is all it is for */
-}
-
-/* Blocks the signals that end us, but for waits under wake. */
-static void
-catch_signals(struct relays *r)
-{
-	static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
-	struct sigaction act = {.sa_handler = on_signal};
-	struct sigaction was;
-	sigset_t set;
-
-	sigemptyset(&act.sa_mask);
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
-		if (sigaction(ends[i], NULL, &was) == 0 &&
-		    was.sa_handler == SIG_IGN)
-			continue;
-		sigaction(ends[i], &act, NULL);
-		sigaddset(&set, ends[i]);
-	}
-	sigprocmask(SIG_BLOCK, &set, &r->wake);
-	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
-		sigdelset(&r->wake, ends[i]);
-}
-
 static bool
 readable(int fd)
 {
@@ -569,7 +541,7 @@ zp_relays_run(const struct zp_relays_config *config)
 	for (size_t i = 0; i < 2 * ZP_RELAYS_MAX; i++)
 		zp_child_init(&r->child[i]);
 	zp_child_init(&r->keyed);
-	catch_signals(r);
+	zp_signal_catch(&r->wake);
 	enum zp_err err = make_pipes(r);
 	if (!err)
 		err = fork_keyed(r);

@@ -1,0 +1,19 @@
+#ifndef ZP_SIGNAL_H
+#define ZP_SIGNAL_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+/*
+ * Makes TERM, INT and HUP something to wait for: they are blocked, but for
+ * ppoll() under *wake, which they interrupt (EINTR) and nothing else.  Those
+ * that were ignored from the start (nohup, background jobs) stay ignored.
+ */
+void
+zp_signal_catch(sigset_t *wake);
+
+/* Is one of the three blocked and waiting for ppoll()? */
+bool
+zp_signal_waits(void);
+
+#endif
