@@ -595,15 +595,6 @@ publish(void *self, struct zp_item *item)
 	return true;
 }
 
-static void
-sooner(int *wait_ms, int64_t at, int64_t now)
-{
-	int64_t ms = at > now ? at - now : 0;
-
-	if (ms < *wait_ms)
-		*wait_ms = (int)ms;
-}
-
 static size_t
 poll_files(void *self, struct pollfd *fds, size_t cap, int *wait_ms)
 {
@@ -612,14 +603,13 @@ poll_files(void *self, struct pollfd *fds, size_t cap, int *wait_ms)
 	size_t n = 0;
 
 	write_files(f, now);
-	if (f->sync_at != INT64_MAX)
-		sooner(wait_ms, f->sync_at, now);
+	zp_transport_sooner(wait_ms, f->sync_at, now);
 	for (size_t i = 0; i < WRITERS; i++)
 		if (f->writers[i].topic != NULL)
-			sooner(wait_ms,
+			zp_transport_sooner(wait_ms,
 			    zp_dirwrite_trim(&f->writers[i].file, now), now);
 	for (size_t i = 0; i < f->n_topics; i++) {
-		sooner(wait_ms, f->topics[i].scan_at, now);
+		zp_transport_sooner(wait_ms, f->topics[i].scan_at, now);
 		if (f->topics[i].read.dirty > 0 && zp_transport_room(f->t))
 			*wait_ms = 0;
 	}
@@ -630,8 +620,20 @@ poll_files(void *self, struct pollfd *fds, size_t cap, int *wait_ms)
 	return n;
 }
 
+static void
+init(void *self)
+{
+	struct file *f = self;
+
+	f->keep = KEEP;
+	for (size_t i = 0; i < WRITERS; i++)
+		f->writers[i].file.fd = -1;
+}
+
 static const struct zp_transport_ops ops = {
     .name = "zpinc-file",
+    .size = sizeof(struct file),
+    .init = init,
     .schemes = "file",
     .options = options,
     .n_options = sizeof(options) / sizeof(*options),
@@ -649,17 +651,5 @@ static const struct zp_transport_ops ops = {
 int
 main(int argc, char **argv)
 {
-	struct file *f = calloc(1, sizeof(*f));
-	int status = ZP_EXIT_IO;
-
-	if (f == NULL) {
-		zp_say(ops.name, "%s", zp_err_text(ZP_ERR_MEMORY));
-		return status;
-	}
-	f->keep = KEEP;
-	for (size_t i = 0; i < WRITERS; i++)
-		f->writers[i].file.fd = -1;
-	status = zp_transport_main(argc, argv, &ops, f);
-	free(f);
-	return status;
+	return zp_transport_main(argc, argv, &ops);
 }

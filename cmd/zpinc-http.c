@@ -1421,16 +1421,6 @@ watch(struct http *h, int64_t now)
 	return due;
 }
 
-static void
-sooner(int *wait_ms, int64_t at, int64_t now)
-{
-	if (at == INT64_MAX)
-		return;
-	int64_t ms = at > now ? at - now : 0;
-	if (ms < *wait_ms)
-		*wait_ms = (int)ms;
-}
-
 /* What is due by the clock; lowers *wait_ms to what is next. */
 static void
 due(struct http *h, int *wait_ms)
@@ -1440,22 +1430,22 @@ due(struct http *h, int *wait_ms)
 	if (h->phase == OFF && now >= h->wait_until)
 		go(h);
 	if (h->wait_until > now)
-		sooner(wait_ms, h->wait_until, now);
-	sooner(wait_ms, watch(h, now), now);
+		zp_transport_sooner(wait_ms, h->wait_until, now);
+	zp_transport_sooner(wait_ms, watch(h, now), now);
 	if (may_be_live(h)) {
 		int64_t at = live_at(h);
 		if (now >= at) {
 			h->live_told = true;
 			zp_transport_live(h->t);
 		}
-		sooner(wait_ms, at, now);
+		zp_transport_sooner(wait_ms, at, now);
 	}
 	if (h->n_taken > 0) {
 		int64_t at = zp_echo_due(&h->echo);
 		if (now >= at)
 			zp_echo_give_up(&h->echo, !h->streams[0].paused);
 		else
-			sooner(wait_ms, at, now);
+			zp_transport_sooner(wait_ms, at, now);
 	}
 }
 
@@ -1480,7 +1470,7 @@ poll_relay(void *self, struct pollfd *fds, size_t cap, int *wait_ms)
 		if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
 			fds[n].events |= POLLOUT;
 	}
-	sooner(wait_ms, h->timer_at, now);
+	zp_transport_sooner(wait_ms, h->timer_at, now);
 	return n;
 }
 
@@ -1496,8 +1486,20 @@ cursor(void *self, char *to, size_t cap)
 	return n;
 }
 
+static void
+init(void *self)
+{
+	struct http *h = self;
+
+	h->window = WINDOW;
+	h->batch = BATCH;
+	h->quiet = QUIET;
+}
+
 static const struct zp_transport_ops ops = {
     .name = ops_name,
+    .size = sizeof(struct http),
+    .init = init,
     .schemes = "http https ntfy ntfys",
     .options = options,
     .n_options = N_OPTIONS,
@@ -1516,17 +1518,5 @@ static const struct zp_transport_ops ops = {
 int
 main(int argc, char **argv)
 {
-	struct http *h = calloc(1, sizeof(*h));
-	int status = ZP_EXIT_IO;
-
-	if (h == NULL) {
-		zp_say(ops.name, "%s", zp_err_text(ZP_ERR_MEMORY));
-		return status;
-	}
-	h->window = WINDOW;
-	h->batch = BATCH;
-	h->quiet = QUIET;
-	status = zp_transport_main(argc, argv, &ops, h);
-	free(h);
-	return status;
+	return zp_transport_main(argc, argv, &ops);
 }

@@ -84,13 +84,11 @@ struct mles {
 
 /* ---- start ---- */
 
-enum { ID_UID = 1, ID_CAFILE, ID_CERT, ID_KEY };
+enum { ID_UID = 1 };
 
 static const struct zp_opt options[] = {
     {ID_UID, 'u', "uid", "NAME", "who joins, as zpinc-key topic -u tells"},
-    {ID_CAFILE, '\0', "cafile", "FILE", "authorities to trust for TLS"},
-    {ID_CERT, '\0', "cert", "FILE", "our own certificate for TLS"},
-    {ID_KEY, '\0', "key", "FILE", "its key"},
+    ZP_TLS_OPTIONS,
 };
 
 static bool
@@ -106,14 +104,8 @@ take_option(void *self, int id, const char *arg)
 		zp_say(
 		    "zpinc-mles", "--uid: not what zpinc-key topic -u tells");
 		return false;
-	case ID_CAFILE:
-		m->files.cafile = arg;
-		return true;
-	case ID_CERT:
-		m->files.cert = arg;
-		return true;
 	default:
-		m->files.key = arg;
+		zp_tls_take(&m->files, id, arg);
 		return true;
 	}
 }
@@ -132,18 +124,9 @@ static enum zp_err
 take_tls(struct mles *m, const struct zp_url *url)
 {
 	char why[ZP_TLS_WHY];
-	enum zp_err err;
+	enum zp_err err =
+	    zp_tls_new(&m->tls, &m->files, url->scheme, "mles", url->host, why);
 
-	if (strcmp(url->scheme, "mles") != 0) {
-		if (m->files.cafile == NULL && m->files.cert == NULL)
-			return ZP_OK;
-		zp_transport_warn(
-		    m->t, "there is no TLS with mles+ws:, only with mles:");
-		return ZP_ERR_USAGE;
-	}
-	err = zp_tls_new(&m->tls, &m->files, why);
-	if (!err && !zp_tls_expect(m->tls, url->host))
-		return ZP_ERR_MEMORY;
 	if (err)
 		zp_transport_warn(m->t, "%s", why);
 	return err;
@@ -825,6 +808,7 @@ cursor(void *self, char *to, size_t cap)
 
 static const struct zp_transport_ops ops = {
     .name = "zpinc-mles",
+    .size = sizeof(struct mles),
     .schemes = "mles mles+ws",
     .options = options,
     .n_options = sizeof(options) / sizeof(*options),
@@ -844,14 +828,5 @@ static const struct zp_transport_ops ops = {
 int
 main(int argc, char **argv)
 {
-	struct mles *m = calloc(1, sizeof(*m));
-	int status = ZP_EXIT_IO;
-
-	if (m == NULL) {
-		zp_say(ops.name, "%s", zp_err_text(ZP_ERR_MEMORY));
-		return status;
-	}
-	status = zp_transport_main(argc, argv, &ops, m);
-	free(m);
-	return status;
+	return zp_transport_main(argc, argv, &ops);
 }

@@ -139,13 +139,11 @@ no_memory(struct mqtt *m)
 
 /* ---- start ---- */
 
-enum { ID_STATE = 1, ID_CAFILE, ID_CERT, ID_KEY };
+enum { ID_STATE = 1 };
 
 static const struct zp_opt options[] = {
     {ID_STATE, 's', "state", "FILE", "keep a session while not running"},
-    {ID_CAFILE, '\0', "cafile", "FILE", "authorities to trust for TLS"},
-    {ID_CERT, '\0', "cert", "FILE", "our own certificate for TLS"},
-    {ID_KEY, '\0', "key", "FILE", "its key"},
+    ZP_TLS_OPTIONS,
 };
 
 static bool
@@ -157,14 +155,8 @@ take_option(void *self, int id, const char *arg)
 	case ID_STATE:
 		m->state_path = arg;
 		break;
-	case ID_CAFILE:
-		m->files.cafile = arg;
-		break;
-	case ID_CERT:
-		m->files.cert = arg;
-		break;
 	default:
-		m->files.key = arg;
+		zp_tls_take(&m->files, id, arg);
 		break;
 	}
 	return true;
@@ -260,21 +252,12 @@ static enum zp_err
 take_tls(struct mqtt *m, const struct zp_url *url)
 {
 	char why[ZP_TLS_WHY];
-	enum zp_err err;
+	enum zp_err err = zp_tls_new(
+	    &m->tls, &m->files, url->scheme, "mqtts", url->host, why);
 
-	if (strcmp(url->scheme, "mqtts") != 0) {
-		if (m->files.cafile == NULL && m->files.cert == NULL)
-			return ZP_OK;
-		zp_transport_warn(
-		    m->t, "there is no TLS with mqtt:, only with mqtts:");
-		return ZP_ERR_USAGE;
-	}
-	err = zp_tls_new(&m->tls, &m->files, why);
-	if (err) {
+	if (err)
 		zp_transport_warn(m->t, "%s", why);
-		return err;
-	}
-	return zp_tls_expect(m->tls, url->host) ? ZP_OK : ZP_ERR_MEMORY;
+	return err;
 }
 
 /* What of a URL would be of no effect here is a mistake. */
@@ -1137,8 +1120,18 @@ service(void *self, const struct pollfd *fds, size_t n)
 		link_failed(m, rc, errno);
 }
 
+static void
+init(void *self)
+{
+	struct mqtt *m = self;
+
+	m->state_fd = -1;
+}
+
 static const struct zp_transport_ops ops = {
     .name = "zpinc-mqtt",
+    .size = sizeof(struct mqtt),
+    .init = init,
     .schemes = "mqtt mqtts",
     .options = options,
     .n_options = sizeof(options) / sizeof(*options),
@@ -1157,15 +1150,5 @@ static const struct zp_transport_ops ops = {
 int
 main(int argc, char **argv)
 {
-	struct mqtt *m = calloc(1, sizeof(*m));
-	int status = ZP_EXIT_IO;
-
-	if (m == NULL) {
-		zp_say(ops.name, "%s", zp_err_text(ZP_ERR_MEMORY));
-		return status;
-	}
-	m->state_fd = -1;
-	status = zp_transport_main(argc, argv, &ops, m);
-	free(m);
-	return status;
+	return zp_transport_main(argc, argv, &ops);
 }

@@ -218,13 +218,11 @@ put(struct link *l, size_t argc, const char *const *argv)
 
 /* ---- start ---- */
 
-enum { ID_KEEP = 1, ID_CAFILE, ID_CERT, ID_KEY };
+enum { ID_KEEP = 1 };
 
 static const struct zp_opt options[] = {
     {ID_KEEP, 'n', "keep", "N", "records kept of a topic (1000)"},
-    {ID_CAFILE, '\0', "cafile", "FILE", "authorities to trust for TLS"},
-    {ID_CERT, '\0', "cert", "FILE", "our own certificate for TLS"},
-    {ID_KEY, '\0', "key", "FILE", "its key"},
+    ZP_TLS_OPTIONS,
 };
 
 static bool
@@ -239,14 +237,8 @@ take_option(void *self, int id, const char *arg)
 		zp_say(
 		    "zpinc-redis", "--keep takes a number from 1 to 1000000");
 		return false;
-	case ID_CAFILE:
-		r->files.cafile = arg;
-		return true;
-	case ID_CERT:
-		r->files.cert = arg;
-		return true;
 	default:
-		r->files.key = arg;
+		zp_tls_take(&r->files, id, arg);
 		return true;
 	}
 }
@@ -273,19 +265,12 @@ take_db(struct redis *r, const char *path)
 }
 
 static enum zp_err
-take_tls(struct redis *r, const char *scheme)
+take_tls(struct redis *r, const struct zp_url *url)
 {
 	char why[ZP_TLS_WHY];
-	enum zp_err err;
+	enum zp_err err = zp_tls_new(
+	    &r->tls, &r->files, url->scheme, "rediss", url->host, why);
 
-	if (strcmp(scheme, "rediss") != 0) {
-		if (r->files.cafile == NULL && r->files.cert == NULL)
-			return ZP_OK;
-		zp_transport_warn(
-		    r->t, "there is no TLS with redis:, only with rediss:");
-		return ZP_ERR_USAGE;
-	}
-	err = zp_tls_new(&r->tls, &r->files, why);
 	if (err)
 		zp_transport_warn(r->t, "%s", why);
 	return err;
@@ -321,7 +306,7 @@ start(void *self, struct zp_transport *t)
 		return ZP_ERR_USAGE;
 	}
 	err = take_db(r, args->url->path);
-	return err ? err : take_tls(r, args->url->scheme);
+	return err ? err : take_tls(r, args->url);
 }
 
 static void
@@ -1314,8 +1299,18 @@ poll_links(void *self, struct pollfd *fds, size_t cap, int *wait_ms)
 	return n;
 }
 
+static void
+init(void *self)
+{
+	struct redis *r = self;
+
+	r->keep = KEEP;
+}
+
 static const struct zp_transport_ops ops = {
     .name = "zpinc-redis",
+    .size = sizeof(struct redis),
+    .init = init,
     .schemes = "redis rediss",
     .options = options,
     .n_options = sizeof(options) / sizeof(*options),
@@ -1335,15 +1330,5 @@ static const struct zp_transport_ops ops = {
 int
 main(int argc, char **argv)
 {
-	struct redis *r = calloc(1, sizeof(*r));
-	int status = ZP_EXIT_IO;
-
-	if (r == NULL) {
-		zp_say(ops.name, "%s", zp_err_text(ZP_ERR_MEMORY));
-		return status;
-	}
-	r->keep = KEEP;
-	status = zp_transport_main(argc, argv, &ops, r);
-	free(r);
-	return status;
+	return zp_transport_main(argc, argv, &ops);
 }

@@ -114,20 +114,20 @@ no_passphrase(char *buf, int size, int rwflag, void *arg)
 	return 0;
 }
 
-enum zp_err
-zp_tls_new(struct zp_tls **tls, const struct zp_tls_files *files,
-    char why[static ZP_TLS_WHY])
+void
+zp_tls_take(struct zp_tls_files *files, int id, const char *file)
 {
-	struct zp_tls *t = calloc(1, sizeof(*t));
-	enum zp_err err;
+	if (id == ZP_TLS_CAFILE)
+		files->cafile = file;
+	else if (id == ZP_TLS_CERT)
+		files->cert = file;
+	else
+		files->key = file;
+}
 
-	if (t != NULL)
-		t->ctx = SSL_CTX_new(TLS_client_method());
-	if (t == NULL || t->ctx == NULL) {
-		snprintf(why, ZP_TLS_WHY, "%s", zp_err_text(ZP_ERR_MEMORY));
-		zp_tls_free(t);
-		return ZP_ERR_MEMORY;
-	}
+static void
+configure(struct zp_tls *t)
+{
 	SSL_CTX_set_ex_data(t->ctx, 0, t);
 	SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION);
 	SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION);
@@ -138,13 +138,37 @@ zp_tls_new(struct zp_tls **tls, const struct zp_tls_files *files,
 	SSL_CTX_set_cert_verify_callback(t->ctx, verify, NULL);
 	SSL_CTX_set_info_callback(t->ctx, on_info);
 	SSL_CTX_set_default_passwd_cb(t->ctx, no_passphrase);
-	err = load_files(t->ctx, files, why);
-	if (err) {
-		zp_tls_free(t);
-		return err;
+}
+
+enum zp_err
+zp_tls_new(struct zp_tls **tls, const struct zp_tls_files *files,
+    const char *scheme, const char *secure, const char *host,
+    char why[static ZP_TLS_WHY])
+{
+	enum zp_err err = ZP_ERR_MEMORY;
+
+	if (strcmp(scheme, secure) != 0) {
+		if (files->cafile == NULL && files->cert == NULL)
+			return ZP_OK;
+		snprintf(why, ZP_TLS_WHY,
+		    "there is no TLS with %s:, only with %s:", scheme, secure);
+		return ZP_ERR_USAGE;
 	}
-	*tls = t;
-	return ZP_OK;
+	snprintf(why, ZP_TLS_WHY, "%s", zp_err_text(ZP_ERR_MEMORY));
+	struct zp_tls *t = calloc(1, sizeof(*t));
+	if (t != NULL)
+		t->ctx = SSL_CTX_new(TLS_client_method());
+	if (t != NULL && t->ctx != NULL) {
+		configure(t);
+		err = load_files(t->ctx, files, why);
+		if (!err && !zp_tls_expect(t, host))
+			err = ZP_ERR_MEMORY;
+	}
+	if (err)
+		zp_tls_free(t);
+	else
+		*tls = t;
+	return err;
 }
 
 void

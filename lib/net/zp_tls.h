@@ -24,12 +24,30 @@ struct zp_tls_files {
 	const char *key; /* its key; NULL: in the file `cert` */
 };
 
+/* Options that name these files, as rows of a table of options. */
+enum { ZP_TLS_CAFILE = 800, ZP_TLS_CERT, ZP_TLS_KEY };
+
+/* clang-format off */
+#define ZP_TLS_OPTIONS \
+	{ZP_TLS_CAFILE, '\0', "cafile", "FILE", \
+	    "authorities to trust for TLS"}, \
+	{ZP_TLS_CERT, '\0', "cert", "FILE", "our own certificate for TLS"}, \
+	{ZP_TLS_KEY, '\0', "key", "FILE", "its key"}
+/* clang-format on */
+
+/* Keeps what such an option was given; not a copy. */
+void
+zp_tls_take(struct zp_tls_files *files, int id, const char *file);
+
 /*
- * Sets *tls, freed by zp_tls_free().  On failure `why` tells it: a file that
- * cannot be read, say.
+ * For a URL of this scheme and host, where `secure` is the scheme that has
+ * TLS: sets *tls, freed by zp_tls_free(), and expects the host; with another
+ * scheme *tls stays as it is, and files are ZP_ERR_USAGE.  On failure `why`
+ * tells it: a file that cannot be read (ZP_ERR_IO), say.
  */
 ZP_CHECKED enum zp_err
 zp_tls_new(struct zp_tls **tls, const struct zp_tls_files *files,
+    const char *scheme, const char *secure, const char *host,
     char why[static ZP_TLS_WHY]);
 void
 zp_tls_free(struct zp_tls *tls);

@@ -473,8 +473,8 @@ connect_and_publish(struct zp_transport *t)
 	drop(t);
 }
 
-static void
-sooner(int *wait_ms, int64_t at, int64_t now)
+void
+zp_transport_sooner(int *wait_ms, int64_t at, int64_t now)
 {
 	if (at == INT64_MAX)
 		return;
@@ -499,14 +499,15 @@ next_due(const struct zp_transport *t)
 	int wait_ms = 60000;
 
 	if (t->link == ZP_LINK_OFF)
-		sooner(&wait_ms, t->retry_at, t->now);
+		zp_transport_sooner(&wait_ms, t->retry_at, t->now);
 	if (t->queue.unsent != NULL && t->stall_until > t->now)
-		sooner(&wait_ms, t->stall_until, t->now);
-	sooner(&wait_ms, t->cursor_at, t->now);
+		zp_transport_sooner(&wait_ms, t->stall_until, t->now);
+	zp_transport_sooner(&wait_ms, t->cursor_at, t->now);
 	if (t->stopping)
-		sooner(&wait_ms, t->stop_at, t->now);
+		zp_transport_sooner(&wait_ms, t->stop_at, t->now);
 	if (gives_up(t))
-		sooner(&wait_ms, t->progress_at + t->timeout_ms, t->now);
+		zp_transport_sooner(
+		    &wait_ms, t->progress_at + t->timeout_ms, t->now);
 	return wait_ms;
 }
 

@@ -20,8 +20,7 @@
  *	int
  *	main(int argc, char **argv)
  *	{
- *		struct redis r = {0};
- *		return zp_transport_main(argc, argv, &redis_ops, &r);
+ *		return zp_transport_main(argc, argv, &ops);
  *	}
  *
  * Here are the command line, URL and environment, stdin (records in, never
@@ -56,8 +55,8 @@ struct zp_transport_args {
 };
 
 /*
- * The protocol's side.  `self` is what zp_transport_main() was given.  No
- * function blocks, but for name look-ups of libraries that know no better.
+ * The protocol's side.  `self` is its state: `size` bytes, all zero at first.
+ * No function blocks, but for name look-ups of libraries that know no better.
  * Unless marked "optional", all must be there.
  */
 struct zp_transport_ops {
@@ -67,6 +66,10 @@ struct zp_transport_ops {
 	size_t n_options;
 	bool keepalive; /* has -k, --keepalive */
 	bool query; /* its options may be in the URL's query: ?cafile=FILE */
+	size_t size; /* of the state */
+
+	/* Optional: what of the state is not zero before options are read. */
+	void (*init)(void *self);
 
 	/*
 	 * Optional, with `options`.  False: arg makes no sense, said already
@@ -75,8 +78,8 @@ struct zp_transport_ops {
 	bool (*option)(void *self, int id, const char *arg);
 
 	/*
-	 * Once, before anything else: keep t, look at the URL.  A failure
-	 * ends the program; zp_transport_warn() has said why.
+	 * Once, before anything is connected: keep t, look at the URL.  A
+	 * failure ends the program; zp_transport_warn() has said why.
 	 */
 	enum zp_err (*start)(void *self, struct zp_transport *t);
 
@@ -129,8 +132,7 @@ struct zp_transport_ops {
  * something was not delivered or stdout failed.
  */
 int
-zp_transport_main(
-    int argc, char **argv, const struct zp_transport_ops *ops, void *self);
+zp_transport_main(int argc, char **argv, const struct zp_transport_ops *ops);
 
 /* ---- for the functions of zp_transport_ops ---- */
 
@@ -231,6 +233,10 @@ zp_transport_receive_record(
 /* May more be received, or is stdout behind? */
 bool
 zp_transport_room(const struct zp_transport *t);
+
+/* Lowers *wait_ms to what is left at `now` until `at`; INT64_MAX: never. */
+void
+zp_transport_sooner(int *wait_ms, int64_t at, int64_t now);
 
 /* Has everything received been written to stdout? */
 bool

@@ -347,18 +347,22 @@ check_stdio(const struct zp_transport *t)
 }
 
 int
-zp_transport_main(
-    int argc, char **argv, const struct zp_transport_ops *ops, void *self)
+zp_transport_main(int argc, char **argv, const struct zp_transport_ops *ops)
 {
 	struct zp_transport *t = calloc(1, sizeof(*t));
+	void *self = calloc(1, ops->size);
 	struct zp_url *url = NULL;
 	struct zp_opts o;
 	int status;
 
-	if (t == NULL) {
+	if (t == NULL || self == NULL) {
 		zp_say(ops->name, "%s", zp_err_text(ZP_ERR_MEMORY));
+		free(t);
+		free(self);
 		return ZP_EXIT_IO;
 	}
+	if (ops->init != NULL)
+		ops->init(self);
 	t->ops = ops;
 	t->self = self;
 	t->timeout_ms = TIMEOUT_MS;
@@ -375,5 +379,6 @@ zp_transport_main(
 	zp_url_free(url);
 	free(t->query);
 	free(t);
+	free(self);
 	return status;
 }
