@@ -47,7 +47,7 @@ zp_audience_deaf(const struct zp_audience *a, uint64_t seq, uint64_t since)
 	for (size_t i = 0; i < a->n; i++) {
 		const struct zp_outbox_member *m = &a->members[i];
 		if (!m->left && m->seen <= seq && m->heard > since &&
-		    m->heard > m->moved)
+		    (m->heard > m->moved || seq < m->seen + m->lost))
 			return true;
 	}
 	return false;
@@ -74,10 +74,21 @@ zp_audience_heard(struct zp_audience *a,
 	if (seen > m->seen) {
 		m->seen = seen;
 		m->moved = now;
+		m->lost = 0;
 	}
 	if (heard > m->heard)
 		m->heard = heard;
 	return true;
+}
+
+void
+zp_audience_lost(struct zp_audience *a,
+    const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t n)
+{
+	struct zp_outbox_member *m = find(a, mid);
+
+	if (m != NULL)
+		m->lost = n;
 }
 
 bool
@@ -128,13 +139,13 @@ zp_audience_returned(
 {
 	bool any = false;
 
-	for (size_t i = 0; i < then->n; i++) {
+	for (size_t i = 0; i < now->n; i++)
+		any = any || !is_in(then, now->members[i].m.mid);
+	for (size_t i = 0; i < then->n && any; i++) {
 		const struct zp_outbox_member *m = &then->members[i];
-		if (m->left || m->seen > seq || is_in(now, m->m.mid))
-			continue;
-		if (!returned(m, now))
+		if (!m->left && m->seen <= seq && !is_in(now, m->m.mid) &&
+		    !returned(m, now))
 			return false;
-		any = true;
 	}
 	return any;
 }

@@ -31,7 +31,7 @@ zp_audience_has(const struct zp_audience *a, uint64_t seq, bool *any);
 
 /*
  * Does somebody lack seq who knew, when it spoke last, of more than was sent
- * by `since`, and who is not just catching up?
+ * by `since`, and who is not just catching up, or who lacks all up to there?
  */
 bool
 zp_audience_deaf(const struct zp_audience *a, uint64_t seq, uint64_t since);
@@ -41,13 +41,17 @@ bool
 zp_audience_heard(struct zp_audience *a,
     const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t seen, uint64_t heard,
     uint64_t now);
+/* Until it has more, it lacks as many as n. */
+void
+zp_audience_lost(struct zp_audience *a,
+    const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t n);
 bool
 zp_audience_left(
     struct zp_audience *a, const uint8_t mid[static ZP_GROUP_MID_LEN]);
 
 /*
- * Are those who lack seq and are not in `now` all there under a new session,
- * by their identities?  False if nobody is.
+ * Is somebody of `now` new to `then`, and are those who lack seq and are not
+ * in `now` all there under a new session, by their identities?
  */
 bool
 zp_audience_returned(const struct zp_audience *then,

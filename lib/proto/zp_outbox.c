@@ -545,11 +545,14 @@ move(struct zp_outbox *o, struct zp_outitem *it)
 /*
  * Who died and is back has no key of before: what it lacks need not wait for
  * the others to wipe theirs, with all that was said since waiting behind it.
+ * It gets all from `first` on, as it waits for all of them: of what only the
+ * others still lack, and of what is done and kept, it may have shown some
+ * before it died, but need not remember.
  */
 static bool
 is_for_returned(const struct zp_outbox *o, const struct zp_outitem *it)
 {
-	return it->to != o->current && it->seq >= o->first && !it->done &&
+	return it->to != o->current && it->seq >= o->first &&
 	    zp_audience_covers(it->to, o->current) &&
 	    zp_audience_returned(it->to, o->current, it->seq);
 }
@@ -637,6 +640,7 @@ zp_outbox_heard(struct zp_outbox *o, uint64_t now,
 		any |= zp_audience_heard(a, mid, seen, heard, now);
 	if (any)
 		zp_outbox_judge(o);
+	zp_outbox_lost(o, now, mid, seen);
 	/* Answers come: the rest is given as much time again. */
 	if (o->pending[1] > 0 && o->pending[1] < before) {
 		o->ask_due = now + ZP_OUTBOX_ASK_MS;

@@ -78,6 +78,7 @@ struct zp_outbox_member {
 	/* When that hello of ours went out which it had when it spoke last, and
 	   when its `seen` last grew; 0: never. */
 	uint64_t heard, moved;
+	uint64_t lost; /* so many from `seen` on did not come, by all signs */
 	bool left;
 };
 

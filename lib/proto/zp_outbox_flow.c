@@ -188,6 +188,35 @@ zp_outbox_relay(
 
 /* ---- time ---------------------------------------------------------------- */
 
+/* Somebody lacks it: how far do those go, one behind the other? */
+static void
+note_again(struct zp_outbox *o, const struct zp_outitem *it)
+{
+	if (it->seq != o->again_to)
+		o->again_from = it->seq;
+	o->again_to = it->seq + 1;
+}
+
+void
+zp_outbox_lost(struct zp_outbox *o, uint64_t now,
+    const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t seen)
+{
+	uint64_t n = 2 * (o->again_to - o->again_from);
+	struct zp_outitem *it;
+
+	if (n == 0 || seen != o->again_to)
+		return;
+	o->again_from = o->again_to;
+	n = zp_outbox_least(n, ZP_OUTBOX_WINDOW_MOST);
+	for (struct zp_audience *a = o->audiences; a != NULL; a = a->next)
+		zp_audience_lost(a, mid, n);
+	it = zp_outbox_find(o, o->sid, ZP_KIND_MESSAGE, seen);
+	for (size_t i = 0; it != NULL && i < n; it = it->next, i++)
+		if (it->kind == ZP_KIND_MESSAGE && it->sent != 0)
+			it->due = o->due = now;
+	o->burst = (size_t)n;
+}
+
 /* Its time has come: is it to go out again?  Returns how many records are. */
 static size_t
 look(struct zp_outbox *o, uint64_t now, struct zp_outitem *it)
@@ -211,6 +240,8 @@ look(struct zp_outbox *o, uint64_t now, struct zp_outitem *it)
 	}
 	if (again > 0 && it->tries < ZP_OUTBOX_AGAIN)
 		it->tries++;
+	if (again > 0 && deaf)
+		note_again(o, it);
 	return again;
 }
 
@@ -230,16 +261,18 @@ lapse(struct zp_outbox *o, uint64_t now)
 void
 zp_outbox_tick(struct zp_outbox *o, uint64_t now)
 {
+	const size_t most = o->burst > o->window ? o->burst : o->window;
 	size_t again = 0;
 
 	lapse(o, now);
 	if (now < o->due)
 		return;
 	o->due = UINT64_MAX;
+	o->burst = 0;
 	/* A relay that loses records by their number is not helped by more of
 	 * them: the first ones, as many as may be on their way. */
 	for (struct zp_outitem *it = o->head; it != NULL; it = it->next) {
-		if (it->due <= now && !it->done && again < o->window &&
+		if (it->due <= now && !it->done && again < most &&
 		    (it->to == NULL || !it->to->gone))
 			again += look(o, now, it);
 		if (!it->done)

@@ -70,6 +70,10 @@ struct zp_outbox {
 	uint64_t moved; /* when something was handed out or shown */
 	uint64_t calm; /* no halving before */
 	uint64_t due; /* the first item's, or earlier */
+	/* Messages sent again because somebody lacked them, one behind the
+	   other; and how many more are to go at once. */
+	uint64_t again_from, again_to;
+	size_t burst;
 	uint64_t echo; /* ms in which relays show what they are given */
 	uint64_t ask_due; /* UINT64_MAX: nothing is waited for */
 	unsigned asks; /* in a row, without any answer */
@@ -91,6 +95,14 @@ zp_outbox_remove(struct zp_outbox *o, struct zp_outitem *it);
 /* The record no longer counts in the window. */
 void
 zp_outbox_land(struct zp_outbox *o, struct zp_outline *l);
+
+/*
+ * A member has all below `seen` now, which is more than before: if that is just
+ * what was sent again, those behind were lost with it.
+ */
+void
+zp_outbox_lost(struct zp_outbox *o, uint64_t now,
+    const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t seen);
 
 /* Settles what is: all, or one note (true then). */
 void

@@ -406,6 +406,21 @@ returning(void)
 	IS(told.delivered, 3, "before what was said since");
 	end();
 
+	/* What keeps them is that another lacks them. */
+	begin(1);
+	current(v);
+	add(ZP_KIND_MESSAGE, "zero");
+	add(ZP_KIND_MESSAGE, "one");
+	drain(0);
+	heard('b', 1);
+	current(w);
+	IS(drain(0), 2, "his new session gets all that the key is for");
+	heard('c', 2);
+	IS(told.delivered, 0, "and must have them");
+	heard('x', 2);
+	IS(told.delivered, 2, "so that none is waited for in vain");
+	end();
+
 	/* Without one: anybody who has the password could be Bob. */
 	begin(1);
 	current(conv('1', "b"));
@@ -624,6 +639,50 @@ long_bodies(void)
 	end();
 }
 
+/* Adds n messages, which the relay shows. */
+static void
+say_many(size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		add(ZP_KIND_MESSAGE, "many");
+		drain(0);
+		shown(0, ZP_KIND_MESSAGE, i);
+		now++;
+	}
+}
+
+/*
+ * One of two members hears the relay no more for a while: what it lacks goes
+ * out again in ever larger pieces as long as it needs just these.
+ */
+static void
+much_lost(void)
+{
+	enum { MANY = 1000 };
+	uint64_t has = 10, began;
+	size_t again = 0;
+
+	begin(1);
+	current(conv('1', "bc"));
+	say_many(MANY);
+	heard('c', MANY);
+	began = now;
+	/* It answers three times a second; our hellos are 3 s apart. */
+	while (has < MANY && now - began < 60000) {
+		pass(333);
+		heard_of('b', has, (now - began) % 3000);
+		zp_outbox_tick(o, now);
+		size_t n = drain(0);
+		has += n;
+		again += n;
+	}
+	heard('b', has);
+	OK(now - began < 10000, "a thousand lost at once are back in seconds");
+	IS(again, MANY - 10, "each of them was sent again once");
+	IS(told.delivered, MANY, "and all are delivered");
+	end();
+}
+
 int
 main(void)
 {
@@ -640,5 +699,6 @@ main(void)
 	sessions();
 	long_bodies();
 	zp_key_free(key);
+	much_lost();
 	return tap_done();
 }
