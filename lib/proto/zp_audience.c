@@ -65,19 +65,20 @@ find(struct zp_audience *a, const uint8_t *mid)
 bool
 zp_audience_heard(struct zp_audience *a,
     const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t seen, uint64_t heard,
-    uint64_t now)
+    uint64_t now, uint64_t *had)
 {
 	struct zp_outbox_member *m = find(a, mid);
 
 	if (m == NULL)
 		return false;
-	if (seen > m->seen) {
-		m->seen = seen;
-		m->moved = now;
-		m->lost = 0;
-	}
 	if (heard > m->heard)
 		m->heard = heard;
+	if (seen <= m->seen)
+		return false;
+	*had = m->seen;
+	m->seen = seen;
+	m->moved = now;
+	m->lost = 0;
 	return true;
 }
 

@@ -36,15 +36,16 @@ zp_audience_has(const struct zp_audience *a, uint64_t seq, bool *any);
 bool
 zp_audience_deaf(const struct zp_audience *a, uint64_t seq, uint64_t since);
 
-/* A hello's word, or a leave; false: not a member. */
+/* A hello's word.  True if the member has more now; *had: what it had. */
 bool
 zp_audience_heard(struct zp_audience *a,
     const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t seen, uint64_t heard,
-    uint64_t now);
+    uint64_t now, uint64_t *had);
 /* Until it has more, it lacks as many as n. */
 void
 zp_audience_lost(struct zp_audience *a,
     const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t n);
+/* False: not a member. */
 bool
 zp_audience_left(
     struct zp_audience *a, const uint8_t mid[static ZP_GROUP_MID_LEN]);

@@ -144,11 +144,13 @@ audience_of(struct zp_outbox *o, const uint8_t *id)
 static void
 inherit(const struct zp_outbox *o, struct zp_audience *a)
 {
+	uint64_t had;
+
 	for (const struct zp_audience *b = o->audiences; b != NULL; b = b->next)
 		for (size_t i = 0; i < b->n; i++)
 			zp_audience_heard(a, b->members[i].m.mid,
 			    b->members[i].seen, b->members[i].heard,
-			    b->members[i].moved);
+			    b->members[i].moved, &had);
 }
 
 /* ---- new and free -------------------------------------------------------- */
@@ -306,6 +308,34 @@ zp_outbox_judge_note(struct zp_outbox *o, struct zp_outitem *it)
 	if ((o->live & ~shown) == 0 || it->tries >= ZP_OUTBOX_AGAIN)
 		settle(o, it, ZP_OUTBOX_DELIVERED);
 	return it->done;
+}
+
+/*
+ * Somebody has the messages [from, to) now.  Receipts come often and each is
+ * about few, so the others are not looked at; else who holds receipts back
+ * and repeats one would make us count all that waits for each time.
+ */
+static void
+judge_some(struct zp_outbox *o, uint64_t from, uint64_t to)
+{
+	const struct zp_outitem *first = o->head;
+
+	while (first != NULL && first->kind == ZP_KIND_NOTE)
+		first = first->next;
+	if (first == NULL)
+		return;
+	if (from < first->seq)
+		from = first->seq;
+	if (to > o->next[1])
+		to = o->next[1];
+	for (uint64_t seq = from; seq < to; seq++) {
+		struct zp_outitem *it =
+		    zp_outbox_find(o, o->sid, ZP_KIND_MESSAGE, seq);
+		if (it != NULL)
+			judge_message(o, it);
+	}
+	if (first->done)
+		sweep(o);
 }
 
 void
@@ -634,12 +664,13 @@ zp_outbox_heard(struct zp_outbox *o, uint64_t now,
     const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t seen, uint64_t heard)
 {
 	const size_t before = o->pending[1];
-	bool any = false;
+	uint64_t from = UINT64_MAX, had;
 
 	for (struct zp_audience *a = o->audiences; a != NULL; a = a->next)
-		any |= zp_audience_heard(a, mid, seen, heard, now);
-	if (any)
-		zp_outbox_judge(o);
+		if (zp_audience_heard(a, mid, seen, heard, now, &had))
+			from = zp_outbox_least(from, had);
+	if (from < seen)
+		judge_some(o, from, seen);
 	zp_outbox_lost(o, now, mid, seen);
 	/* Answers come: the rest is given as much time again. */
 	if (o->pending[1] > 0 && o->pending[1] < before) {

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "crypt/zp_key.h"
 #include "crypt/zp_open.h"
@@ -683,6 +684,45 @@ much_lost(void)
 	end();
 }
 
+/* So long take 2,000 hellos, with n messages that wait for a receipt. */
+static double
+time_of(uint64_t n, bool news)
+{
+	uint8_t sid[ZP_SID_LEN];
+
+	begin(1);
+	memset(sid, 's', sizeof(sid));
+	current(conv('1', "bc"));
+	for (uint64_t i = 0; i < n; i++) {
+		add(ZP_KIND_MESSAGE, "x");
+		while (drain(0) > 0)
+			shown(0, ZP_KIND_MESSAGE, i);
+	}
+	clock_t t = clock();
+	for (uint64_t i = 0; i < 2000; i++)
+		heard('b', news ? i : 1);
+	t = clock() - t;
+	IS(zp_outbox_pending(o, ZP_KIND_MESSAGE), n,
+	    "what one of two has is not settled");
+	heard('c', n);
+	IS(told.delivered, news ? 1999 : 1, "what both have is");
+	heard('b', n);
+	IS(told.delivered, n, "and then the rest");
+	end();
+	return (double)t;
+}
+
+/* A relay can repeat a hello, and a member say many. */
+static void
+many_hellos(void)
+{
+	for (int news = 0; news < 2; news++) {
+		double few = time_of(2000, news), many = time_of(20000, news);
+		OK(many < 5 * few + CLOCKS_PER_SEC / 50,
+		    "a hello takes no longer where many messages wait");
+	}
+}
+
 int
 main(void)
 {
@@ -698,6 +738,7 @@ main(void)
 	keeping();
 	sessions();
 	long_bodies();
+	many_hellos();
 	zp_key_free(key);
 	much_lost();
 	return tap_done();
