@@ -1,7 +1,8 @@
 #include "proc/zp_hide.h"
 
+#include <dirent.h>
 #include <fcntl.h>
-#include <glob.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,45 +27,52 @@ zp_hide_add(struct zp_hide *h, const char *path)
 	return ZP_OK;
 }
 
-/* All in DIR/SUB with this ending. */
-static enum zp_err
-add_all(struct zp_hide *h, const char *dir, const char *sub, const char *ending)
+static bool
+ends_in(const char *name, const char *ending)
 {
-	char pattern[ZP_PATH_MAX];
-	enum zp_err err = ZP_OK;
-	glob_t found;
-	int n;
+	size_t n = strlen(name), e = strlen(ending);
 
-	if (dir == NULL || *dir == '\0')
+	return n > e && strcmp(name + n - e, ending) == 0;
+}
+
+/* Keys and identities in DIR/SUB, whatever characters its name has. */
+static enum zp_err
+add_all(struct zp_hide *h, const char *dir, const char *sub)
+{
+	char folder[ZP_PATH_MAX], path[ZP_PATH_MAX];
+	enum zp_err err = ZP_OK;
+	const struct dirent *e;
+
+	/* Where a path is not absolute, no key is looked for. */
+	if (dir == NULL || *dir != '/')
 		return ZP_OK;
-	n = snprintf(pattern, sizeof(pattern), "%s%s/*%s", dir, sub, ending);
-	if (n < 0 || (size_t)n >= sizeof(pattern))
+	int n = snprintf(folder, sizeof(folder), "%s%s", dir, sub);
+	if (n < 0 || (size_t)n >= sizeof(folder))
 		return ZP_OK;
-	if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
+	DIR *d = opendir(folder);
+	if (d == NULL)
 		return ZP_OK;
-	for (size_t i = 0; i < found.gl_pathc && !err; i++)
-		err = zp_hide_add(h, found.gl_pathv[i]);
-	globfree(&found);
+	while (!err && (e = readdir(d)) != NULL) {
+		if (!ends_in(e->d_name, ".key") && !ends_in(e->d_name, ".id"))
+			continue;
+		n = snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
+		if (n > 0 && (size_t)n < sizeof(path))
+			err = zp_hide_add(h, path);
+	}
+	closedir(d);
 	return err;
 }
 
+/* Of all folders in which a key may be, also if another one is looked in. */
 static enum zp_err
 add_keys(struct zp_hide *h)
 {
-	static const char *const endings[] = {".key", ".id"};
-	const char *config = getenv("XDG_CONFIG_HOME");
-	const bool set = config != NULL && *config != '\0';
-	enum zp_err err = ZP_OK;
+	enum zp_err err = add_all(h, getenv("CREDENTIALS_DIRECTORY"), "");
 
-	for (size_t i = 0; i < 2 && !err; i++) {
-		err =
-		    add_all(h, getenv("CREDENTIALS_DIRECTORY"), "", endings[i]);
-		if (!err && set)
-			err = add_all(h, config, "/zpinc", endings[i]);
-		if (!err && !set)
-			err = add_all(
-			    h, getenv("HOME"), "/.config/zpinc", endings[i]);
-	}
+	if (!err)
+		err = add_all(h, getenv("XDG_CONFIG_HOME"), "/zpinc");
+	if (!err)
+		err = add_all(h, getenv("HOME"), "/.config/zpinc");
 	return err;
 }
 

@@ -115,6 +115,36 @@ teardown() {
 	[ "$(cat spied/read)" = ran ]
 }
 
+@test "keys are hidden from transports wherever they are looked for" {
+	[ "$ZP_MODE" = release ] || skip "only releases are confined"
+	local x odd=$PWD/'odd [a] *'
+	mkdir -p bin spied relay .config/zpinc "$odd/zpinc"
+	cp ops.key .config/zpinc/more.key
+	cp ops.key "$odd/zpinc/more.key"
+	cat > bin/zpinc-spy <<- EOF
+		#!/bin/sh
+		cat "$odd/zpinc/more.key" > /dev/null 2>&1 && echo odd >> spied/read
+		cat .config/zpinc/more.key > /dev/null 2>&1 &&
+			echo usual >> spied/read
+		echo ran >> spied/read
+		exec zpinc-file "$RELAY" "\$2" "\$3"
+	EOF
+	chmod +x bin/zpinc-spy
+	# What is no absolute path counts as if it were not set.
+	for x in config "$odd"; do
+		PATH=$PWD/bin:$PATH XDG_CONFIG_HOME=$x run zpinc-handshake \
+			-k ./ops.key -u alice -o ./out.conv -t 0.3 spy://x
+		[ "$status" = 4 ]
+		if [[ "$output" == *cannot* ]]; then
+			skip "no Landlock here"
+		fi
+		run ! grep usual spied/read
+		grep -q ran spied/read
+	done
+	[ "$(sort -u spied/read)" = $'odd\nran' ]
+	[ "$(grep -c odd spied/read)" = 1 ]
+}
+
 @test "the process with the keys can make no socket and start no program" {
 	[ "$ZP_MODE" = release ] || skip "only releases are confined"
 	mkfifo in
