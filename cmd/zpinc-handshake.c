@@ -112,7 +112,7 @@ take_members(struct tool *t, const char *list)
 		if (uid == NULL)
 			return fail("-m", ZP_ERR_MEMORY) == ZP_OK;
 		if (!zp_text_is_name(uid, n)) {
-			zp_say(TOOL, "-m: %s: %s", zp_say_name(name, uid),
+			zp_say(TOOL, "-m: %s: %s", zp_say_uid(name, uid),
 			    zp_err_text(ZP_ERR_NAME));
 			free(uid);
 			return false;
@@ -357,7 +357,7 @@ tell(const struct tool *t, const struct zp_handshake_made *made)
 		const struct zp_convfile_member *m = &f->members[i];
 		bool is_signed = memcmp(m->idkey, none, sizeof(none)) != 0;
 		all = all && is_signed;
-		zp_say(TOOL, "member %s: %s", zp_say_name(name, m->uid),
+		zp_say(TOOL, "member %s: %s", zp_say_uid(name, m->uid),
 		    i == f->me	    ? "we"
 			: is_signed ? "known"
 				    : "anonymous");

@@ -138,7 +138,7 @@ take_members(struct tool *t, const char *list)
 			return complain("-m: too many members");
 		}
 		if (!zp_text_is_name(uid, n)) {
-			zp_say(TOOL, "-m: %s: %s", zp_say_name(name, uid),
+			zp_say(TOOL, "-m: %s: %s", zp_say_uid(name, uid),
 			    zp_err_text(ZP_ERR_NAME));
 			free(uid);
 			return false;

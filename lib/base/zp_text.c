@@ -82,6 +82,38 @@ is_treacherous(uint32_t c)
 	    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
+/*
+ * Blanks, and what leaves no mark at all (Unicode's Default_Ignorable and
+ * White_Space, but for U+0020): two names that differ by these look the same.
+ */
+static bool
+is_unseen(uint32_t c)
+{
+	static const uint32_t range[][2] = {{0xa0, 0xa0}, {0xad, 0xad},
+	    {0x34f, 0x34f}, {0x61c, 0x61c}, {0x115f, 0x1160}, {0x1680, 0x1680},
+	    {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x2000, 0x200f},
+	    {0x2028, 0x202f}, {0x205f, 0x206f}, {0x2800, 0x2800},
+	    {0x3000, 0x3000}, {0x3164, 0x3164}, {0xfe00, 0xfe0f},
+	    {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff0, 0xfff8},
+	    {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff}};
+
+	for (size_t i = 0; i < sizeof(range) / sizeof(range[0]); i++)
+		if (c >= range[i][0] && c <= range[i][1])
+			return true;
+	return false;
+}
+
+/* Would this character of a name, the at-th of n bytes, make it another's? */
+static bool
+is_deceptive(const uint8_t *s, size_t at, size_t n, uint32_t code)
+{
+	if (code == ' ')
+		return at == 0 || at + 1 == n;
+	if (code == ':')
+		return at + 1 == n || s[at + 1] == ' ';
+	return code == '\t' || is_unseen(code);
+}
+
 bool
 zp_text_is_name(const void *s, size_t n)
 {
@@ -169,11 +201,13 @@ escape_one(char out[static 16], const uint8_t *s, size_t len, uint32_t code,
 		memcpy(out, "\n    ", 5);
 		return 5;
 	}
-	if (style == ZP_TEXT_LINE && len == 1 && code == '\n') {
+	if ((style == ZP_TEXT_LINE || style == ZP_TEXT_NAME) && len == 1 &&
+	    code == '\n') {
 		memcpy(out, "\\n", 2);
 		return 2;
 	}
-	if (style == ZP_TEXT_LINE && len == 1 && code == '\\') {
+	if ((style == ZP_TEXT_LINE || style == ZP_TEXT_NAME) && len == 1 &&
+	    code == '\\') {
 		memcpy(out, "\\\\", 2);
 		return 2;
 	}
@@ -238,7 +272,8 @@ zp_text_escape(char *to, size_t cap, const void *s, size_t n,
 
 		/* Plain ASCII, most of what there is, goes straight over. */
 		size_t room = cap - out < n - in ? cap - out : n - in;
-		size_t run = plain_run(b + in, room);
+		size_t run =
+		    style == ZP_TEXT_NAME ? 0 : plain_run(b + in, room);
 		if (run > 0) {
 			memcpy(to + out, b + in, run);
 			out += run;
@@ -246,7 +281,10 @@ zp_text_escape(char *to, size_t cap, const void *s, size_t n,
 			continue;
 		}
 		size_t len = zp_text_decode(b + in, n - in, &code);
-		size_t w = escape_one(one, b + in, len, code, style);
+		size_t w = style == ZP_TEXT_NAME && len > 0 &&
+			is_deceptive(b, in, n, code)
+		    ? hex_escape(one, b + in, len)
+		    : escape_one(one, b + in, len, code, style);
 		if (w > cap - out)
 			break;
 		memcpy(to + out, one, w);

@@ -84,7 +84,7 @@ is_twice(struct handshake *h, const struct zp_machine_conv *conv)
 				conv->members[j].uid) == 0) {
 				zp_say(h->c->tool,
 				    "two sessions call themselves %s",
-				    zp_say_name(name, conv->members[i].uid));
+				    zp_say_uid(name, conv->members[i].uid));
 				return true;
 			}
 	return false;
@@ -537,7 +537,7 @@ make_presence(struct handshake *h)
 	if (!err)
 		return err;
 	zp_say(
-	    c->tool, "%s: %s", zp_say_name(name, c->uid), zp_say_err(buf, err));
+	    c->tool, "%s: %s", zp_say_uid(name, c->uid), zp_say_err(buf, err));
 	if (err == ZP_ERR_CHANGED || err == ZP_ERR_UNSIGNED)
 		zp_hint("%s is pinned to an identity in %s: give that (-i), "
 			"or forget it (zpinc-key trust forget)",

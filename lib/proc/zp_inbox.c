@@ -194,7 +194,7 @@ say_more(struct zp_inbox *in)
 
 	if (in->last.more > 0)
 		zp_say(in->c.tool, "%s: the same %llu times more",
-		    zp_say_name(name, in->last.uid),
+		    zp_say_uid(name, in->last.uid),
 		    (unsigned long long)in->last.more);
 	in->last.more = 0;
 }
@@ -229,7 +229,7 @@ complain(
 	say_more(in);
 	in->last.err = err;
 	snprintf(in->last.uid, sizeof(in->last.uid), "%s", uid);
-	zp_say(in->c.tool, "%s: %s", zp_say_name(name, uid),
+	zp_say(in->c.tool, "%s: %s", zp_say_uid(name, uid),
 	    what ? what : zp_err_text(err));
 	return true;
 }
@@ -248,7 +248,7 @@ give_up(void *arg, const char *uid, uint64_t time, enum zp_err why, bool begun)
 
 	say_more(in);
 	in->last.err = ZP_OK;
-	zp_say(in->c.tool, "%s: %s%s: %s%s", zp_say_name(name, uid),
+	zp_say(in->c.tool, "%s: %s%s: %s%s", zp_say_uid(name, uid),
 	    time ? "the body of " : "a body",
 	    time ? say_time(when, time, in->now) : "",
 	    why == ZP_ERR_CUT ? "parts are missing" : zp_err_text(why),
@@ -413,7 +413,7 @@ say_gap(struct zp_inbox *in, const struct channel *ch,
 	say_more(in);
 	in->last.err = ZP_OK;
 	zp_say(in->c.tool, "%s: %llu record%s missing%s%s",
-	    zp_say_name(name, uid), (unsigned long long)gap->missing,
+	    zp_say_uid(name, uid), (unsigned long long)gap->missing,
 	    gap->missing == 1 ? "" : "s",
 	    timed	     ? " before "
 		: gap->start ? " before the first one"
@@ -898,10 +898,10 @@ check_expected(struct zp_inbox *in)
 			continue;
 		if (e->latest == 0)
 			zp_say(in->c.tool, "%s: nothing heard",
-			    zp_say_name(name, e->uid));
+			    zp_say_uid(name, e->uid));
 		else
 			zp_say(in->c.tool, "%s: nothing since %s",
-			    zp_say_name(name, e->uid),
+			    zp_say_uid(name, e->uid),
 			    say_time(when, e->latest, in->now));
 		set_status(in, ZP_EXIT_REFUSED);
 	}

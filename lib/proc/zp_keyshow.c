@@ -131,7 +131,7 @@ print_name(const char *label, const char *name)
 	char safe[ZP_TEXT_ESCAPED(ZP_SUITE_NAME_MAX)];
 	size_t used;
 	size_t n = zp_text_escape(
-	    safe, sizeof(safe), name, strlen(name), ZP_TEXT_LINE, &used);
+	    safe, sizeof(safe), name, strlen(name), ZP_TEXT_NAME, &used);
 
 	printf("%s%.*s\n", label, (int)n, safe);
 }

@@ -90,7 +90,7 @@ print_entry(const struct zp_known_entry *e, bool with_topic)
 	char safe[ZP_TEXT_ESCAPED(ZP_NAME_MAX)];
 	size_t used;
 	size_t n = zp_text_escape(
-	    safe, sizeof(safe), e->uid, strlen(e->uid), ZP_TEXT_LINE, &used);
+	    safe, sizeof(safe), e->uid, strlen(e->uid), ZP_TEXT_NAME, &used);
 
 	zp_known_text(text, e->idkey);
 	if (with_topic)
@@ -133,7 +133,7 @@ pin(struct trust *t, const char *uid, const char *text)
 	}
 	err = zp_known_pin(t->known, t->rp, uid, idkey, now, &fault);
 	if (err == ZP_ERR_CHANGED || err == ZP_ERR_NAME) {
-		zp_say(ZP_KEYTOOL, "%s: %s", zp_say_name(name, uid),
+		zp_say(ZP_KEYTOOL, "%s: %s", zp_say_uid(name, uid),
 		    err == ZP_ERR_NAME
 			? zp_err_text(err)
 			: "another identity is pinned for this user");
@@ -153,7 +153,7 @@ forget(struct trust *t, const char *uid)
 
 	if (err == ZP_ERR_NOT_FOUND) {
 		zp_say(ZP_KEYTOOL, "%s: no identity is pinned for this user",
-		    zp_say_name(name, uid));
+		    zp_say_uid(name, uid));
 		return err;
 	}
 	return err ? fail(t, err, &fault) : ZP_OK;

@@ -104,7 +104,7 @@ find_holder(struct zp_live *l, const struct zp_order_gap *gap,
 		    memcmp(peer.member->who.sid, gap->sid, ZP_SID_LEN) != 0)
 			continue;
 		if (peer.seen_most_by != NULL && peer.seen_most >= gap->to)
-			zp_say_name(to, peer.seen_most_by->uid);
+			zp_say_uid(to, peer.seen_most_by->uid);
 	}
 }
 

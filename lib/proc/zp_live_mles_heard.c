@@ -53,7 +53,7 @@ suspect(struct zp_live *l, const struct zp_mles_name *name, const char *why)
 	m->unsaid = 0;
 	if (name->len > 0)
 		zp_say(l->c->tool, "%s: %s",
-		    zp_say_name(safe, uid_of(uid, name)), why);
+		    zp_say_uid(safe, uid_of(uid, name)), why);
 	else
 		zp_say(l->c->tool, "%s", why);
 }
@@ -66,8 +66,7 @@ tell_members(struct zp_live *l)
 	char text[NAMES_TOLD * (ZP_SAY_NAME + 2) + 32];
 	struct zp_mles_name name;
 	bool confirmed;
-	int n =
-	    snprintf(text, sizeof(text), "%s", zp_say_name(safe, l->c->uid));
+	int n = snprintf(text, sizeof(text), "%s", zp_say_uid(safe, l->c->uid));
 	size_t i = 0, at = n > 0 ? (size_t)n : 0;
 
 	for (; zp_mles_state_member(l->mles->state, i, &name, &confirmed);
@@ -75,7 +74,7 @@ tell_members(struct zp_live *l)
 		if (i >= NAMES_TOLD - 1)
 			continue;
 		n = snprintf(text + at, sizeof(text) - at, ", %s",
-		    zp_say_name(safe, uid_of(uid, &name)));
+		    zp_say_uid(safe, uid_of(uid, &name)));
 		at += n > 0 ? (size_t)n : 0;
 	}
 	if (i >= NAMES_TOLD)
@@ -126,7 +125,7 @@ zp_live_mles_who(const struct zp_live *l, char *to, size_t len)
 			: l->current_since != 0 ? ": with "
 						: "; here: ");
 		len = zp_live_status_add(
-		    to, len, zp_say_name(safe, uid_of(uid, &name)));
+		    to, len, zp_say_uid(safe, uid_of(uid, &name)));
 	}
 	return len;
 }
@@ -199,7 +198,7 @@ tell_member(struct zp_live *l, const struct zp_mles_report *r)
 	}
 	if (on && !l->c->verbose)
 		return;
-	zp_say(l->c->tool, "%s %s", zp_say_name(safe, uid_of(uid, &r->name)),
+	zp_say(l->c->tool, "%s %s", zp_say_uid(safe, uid_of(uid, &r->name)),
 	    on	       ? "is here"
 		: left ? "left"
 		       : "is silent, and not waited for any more");
@@ -365,7 +364,7 @@ take_piece(
 	/* Of a file that is lost already, only the last piece is told. */
 	if (err ? err != ZP_ERR_CUT || (f->flags & ZP_MLES_LAST) != 0 : cut) {
 		zp_say(l->c->tool, "%s: a file: %s: not shown",
-		    zp_say_name(safe, s->uid),
+		    zp_say_uid(safe, s->uid),
 		    err && err != ZP_ERR_CUT ? zp_say_err(buf, err)
 					     : "pieces are missing");
 		m->status = ZP_EXIT_REFUSED;
@@ -388,7 +387,7 @@ zp_live_mles_left(struct zp_live *l)
 
 	while (zp_mles_files_left(l->mles->files, &from)) {
 		zp_say(l->c->tool, "%s: a file: pieces are missing: not shown",
-		    zp_say_name(safe, uid_of(uid, &from)));
+		    zp_say_uid(safe, uid_of(uid, &from)));
 		l->mles->status = ZP_EXIT_REFUSED;
 	}
 }

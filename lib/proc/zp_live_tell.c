@@ -403,7 +403,7 @@ add_others(const struct zp_live *l, char *to, size_t len)
 			continue;
 		len = zp_live_status_add(to, len, comma);
 		len = zp_live_status_add(
-		    to, len, zp_say_name(name, peer.member->uid));
+		    to, len, zp_say_uid(name, peer.member->uid));
 		comma = ", ";
 	}
 	return len;
@@ -554,7 +554,7 @@ zp_live_tell_gap(struct zp_live *l, const char *uid, enum zp_kind kind,
 	/* Of notes the inbox has said it. */
 	if (kind == ZP_KIND_NOTE)
 		return;
-	zp_say_name(name, uid);
+	zp_say_uid(name, uid);
 	if (others[0] != '\0')
 		zp_say(l->c->tool,
 		    "%" PRIu64 " %s%s of %s %s missing here; %s has them",

@@ -250,6 +250,17 @@ zp_say_name(char to[static ZP_SAY_NAME], const char *s)
 }
 
 const char *
+zp_say_uid(char to[static ZP_SAY_NAME], const char *uid)
+{
+	size_t n = strlen(uid), used;
+	size_t w =
+	    zp_text_escape(to, ZP_SAY_NAME - 4, uid, n, ZP_TEXT_NAME, &used);
+
+	memcpy(to + w, used < n ? "..." : "", used < n ? 4 : 1);
+	return to;
+}
+
+const char *
 zp_say_err(char buf[static ZP_SAY_NAME], enum zp_err err)
 {
 	if (err != ZP_ERR_IO || errno == 0)

@@ -86,6 +86,10 @@ zp_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const char *
 zp_say_name(char to[static ZP_SAY_NAME], const char *s);
 
+/* A user's name, so that it is not taken for another's either. */
+const char *
+zp_say_uid(char to[static ZP_SAY_NAME], const char *uid);
+
 /*
  * What an error says, with errno's text where it is the system's.
  * Returns a pointer to buf or to a constant.

@@ -55,7 +55,7 @@ struct zp_presence {
 static const char *
 name_of(char to[static ZP_SAY_NAME], const struct zp_member *m)
 {
-	return zp_say_name(to, m != NULL ? m->uid : "somebody");
+	return zp_say_uid(to, m != NULL ? m->uid : "somebody");
 }
 
 const char *
@@ -70,7 +70,7 @@ zp_presence_names(
 	to[0] = '\0';
 	for (size_t i = 0; i < n; i++) {
 		const char *join = i == 0 ? "" : i + 1 == n ? " and " : ", ";
-		zp_say_name(name, members[i].uid);
+		zp_say_uid(name, members[i].uid);
 		if (len + strlen(join) + strlen(name) >= most) {
 			snprintf(to + len, ZP_PRESENCE_TEXT - len,
 			    ", and %zu more", n - i);
@@ -182,7 +182,7 @@ zp_presence_reason_text(
 	case ZP_REASON_FEW:
 		return strcpy(to, "too few members are here");
 	case ZP_REASON_MISSING:
-		zp_say_name(a, reason->uid);
+		zp_say_uid(a, reason->uid);
 		text = " is not here";
 		break;
 	case ZP_REASON_FULL:

@@ -13,6 +13,29 @@ setup() {
 seal() { zpinc-seal -k ./k.key -u alice "$@"; }
 open() { zpinc-open -k ./k.key "$@"; }
 
+@test "a name that looks like another, or like a line, is shown as what it is" {
+	local uid
+	for uid in $'alice\u200b' $'al\u00adice' 'alice ' $'alice\u00a0' \
+		'alice: yes' 'alice:' '    yes, I said' $'\ufeffalice'; do
+		echo no | zpinc-seal -k ./k.key -u "$uid"
+	done >r
+	zpinc-open -k ./k.key -F '%u: %m' <r >out
+	cat <<- 'EOF' | diff - out
+		alice\xe2\x80\x8b: no
+		al\xc2\xadice: no
+		alice\x20: no
+		alice\xc2\xa0: no
+		alice\x3a yes: no
+		alice\x3a: no
+		\x20   yes, I said: no
+		\xef\xbb\xbfalice: no
+	EOF
+	for uid in alice 'two words' a:b 'Bär' $'\U1f600' 'back\slash'; do
+		echo yes | zpinc-seal -k ./k.key -u "$uid"
+	done | zpinc-open -k ./k.key -F '%u' >out
+	[ "$(cat out)" = $'alice\ntwo words\na:b\nBär\n\U1f600\nback\\\\slash' ]
+}
+
 @test "a full list of identities refuses who is new, and nobody else" {
 	zpinc-key identity -o ./a.id
 	local id topic
