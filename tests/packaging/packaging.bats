@@ -149,7 +149,7 @@ service() {
 		sed -e 's/\$\$/$/g' -e 's/%%/\n/g' -e 's/%i/ops/g' \
 			-e 's/\n/%/g' >"$name.sh"
 	[ -s "$name.sh" ]
-	env -i PATH="$PATH" HOME="$HOME" ZPINC_TRANSPORT=zpinc-file \
+	env -i PATH="$PATH" HOME="$HOME" ZPINC_TRANSPORT="${TRANSPORT:-zpinc-file}" \
 		ZPINC_POST='echo from the timer; df -h' \
 		ZPINC_URL="file:$HOME/relay" CREDENTIALS_DIRECTORY="$HOME/cred" \
 		STATE_DIRECTORY="$HOME/units" /bin/sh "$name.sh" </dev/null
@@ -167,6 +167,20 @@ service() {
 	await twice
 	[ "$(zpinc-open -k ./cred/ops.key -F %n <relay/*/*.zp |
 		paste -sd ' ')" = '0 1' ]
+}
+
+@test "the unit that posts fails if the key is refused, or the relay" {
+	mkdir cred units
+	make_key cred/ops.key
+	chmod 644 cred/ops.key
+	run -3 service zpinc-post@.service post
+	[ ! -e relay ]
+	chmod 600 cred/ops.key
+	: > relay
+	TRANSPORT='zpinc-file -t 0.1' run -5 service zpinc-post@.service post
+	rm relay
+	run -0 service zpinc-post@.service post
+	[ -d relay ]
 }
 
 @test "cron's line posts, with cron's empty environment" {
