@@ -43,10 +43,17 @@ host_name(char *host, size_t cap)
 		host[0] = '_';
 }
 
-/* Makes all folders of the path in front of its last slash. */
+/* Makes all folders of the path in front of its last slash, but for HOME. */
 static bool
 make_parents(char *path)
 {
+	const char *home = getenv("HOME");
+	size_t n = home != NULL ? strlen(home) : 0;
+
+	/* A home that is not there is not meant to be: /nonexistent, say. */
+	if (n > 1 && strncmp(path, home, n) == 0 && path[n] == '/' &&
+	    access(home, F_OK) != 0)
+		return false;
 	for (char *s = path + 1; (s = strchr(s, '/')) != NULL; s++) {
 		*s = '\0';
 		int failed = mkdir(path, 0700) != 0 && errno != EEXIST;

@@ -1,5 +1,6 @@
 #include "proc/zp_keytool.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,6 +30,23 @@ refuse(const char *path, enum zp_err err, const char *hint)
 	return err;
 }
 
+/* There is no folder for keys, and none can be made. */
+static enum zp_err
+refuse_folder(enum zp_err err)
+{
+	char folder[ZP_PATH_MAX];
+	const int why = errno;
+
+	if (zp_path_config(folder) != ZP_OK)
+		zp_say(ZP_KEYTOOL, "neither XDG_CONFIG_HOME nor HOME is set");
+	else {
+		errno = why;
+		return refuse(folder, err, "-o FILE says where it is to go");
+	}
+	zp_hint("-o FILE says where it is to go");
+	return err;
+}
+
 enum zp_err
 zp_keytool_place(
     struct zp_keytool_to *to, enum zp_path_kind kind, const char *name)
@@ -49,11 +67,8 @@ zp_keytool_place(
 		err = zp_path_make(to->path, kind, name);
 		to->is_default = true;
 	}
-	if (err == ZP_ERR_NOT_FOUND)
-		return refuse("$HOME", err, "-o FILE says where it is to go");
 	if (err)
-		return refuse(
-		    "~/.config/zpinc", err, "-o FILE says where it is to go");
+		return refuse_folder(err);
 	if (!to->force && lstat(to->path, &st) == 0)
 		return refuse(to->path, ZP_ERR_EXISTS,
 		    "-f writes over it; -o FILE writes another");

@@ -66,6 +66,21 @@ zp_load_say(const char *tool, const char *path, enum zp_err err,
 		zp_say(tool, "%s: %s", name, what);
 }
 
+/* Under cron, sudo or systemd it is often not where somebody thinks. */
+static void
+hint_folder(void)
+{
+	char folder[ZP_PATH_MAX], name[ZP_SAY_NAME];
+
+	if (zp_path_config(folder) == ZP_OK)
+		zp_hint("a value with a / is a path; else it is looked up in "
+			"%s",
+		    zp_say_name(name, folder));
+	else
+		zp_hint("a value with a / is a path; without $HOME nothing "
+			"else is found");
+}
+
 /* Path and message for a value of -k or -i. */
 static enum zp_err
 find(const char *tool, const char *value, enum zp_path_kind kind,
@@ -77,8 +92,7 @@ find(const char *tool, const char *value, enum zp_path_kind kind,
 	if (err == ZP_ERR_NOT_FOUND) {
 		zp_say(tool, "%s: no such %s", zp_say_name(name, value),
 		    kind == ZP_PATH_KEY ? "key" : "identity");
-		zp_hint("a value with a / is a path; else it is looked up in "
-			"~/.config/zpinc");
+		hint_folder();
 	} else if (err) {
 		zp_say(
 		    tool, "%s: %s", zp_say_name(name, value), zp_err_text(err));

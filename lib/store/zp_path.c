@@ -61,6 +61,12 @@ base_folder(
 	return JOIN(to, home, "/", below, "/zpinc");
 }
 
+enum zp_err
+zp_path_config(char to[static ZP_PATH_MAX])
+{
+	return base_folder(to, "XDG_CONFIG_HOME", ".config");
+}
+
 /* Has the name that ending already? */
 static bool
 ends_in(const char *name, const char *ending)
@@ -106,7 +112,7 @@ zp_path_find(
 		err = try_folder(to, dir, value, ending);
 	if (err != ZP_ERR_NOT_FOUND)
 		return err;
-	err = base_folder(config, "XDG_CONFIG_HOME", ".config");
+	err = zp_path_config(config);
 	return err ? err : try_folder(to, config, value, ending);
 }
 
@@ -115,10 +121,16 @@ static enum zp_err
 make_folders(char *path)
 {
 	struct stat st;
+	const char *home = getenv("HOME");
+	size_t n = home != NULL ? strlen(home) : 0;
 
 	/* As a rule it is there already. */
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return ZP_OK;
+	/* A home that is not there is not meant to be: /nonexistent, say. */
+	bool below = n > 1 && strncmp(path, home, n) == 0 && path[n] == '/';
+	if (below && stat(home, &st) != 0)
+		return ZP_ERR_IO;
 	for (char *p = path + 1;; p++) {
 		if (*p != '/' && *p != '\0')
 			continue;
@@ -157,7 +169,7 @@ zp_path_make(
 	char dir[ZP_PATH_MAX], tamed[256];
 	const char *ending = suffix(kind);
 	size_t n = strlen(name);
-	enum zp_err err = base_folder(dir, "XDG_CONFIG_HOME", ".config");
+	enum zp_err err = zp_path_config(dir);
 
 	if (err)
 		return err;

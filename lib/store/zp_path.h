@@ -25,11 +25,15 @@ ZP_CHECKED enum zp_err
 zp_path_find(
     char to[static ZP_PATH_MAX], enum zp_path_kind kind, const char *value);
 
+/* The folder in which they are looked for; ZP_ERR_NOT_FOUND without $HOME. */
+ZP_CHECKED enum zp_err
+zp_path_config(char to[static ZP_PATH_MAX]);
+
 /*
  * Where a new one of that name goes: $XDG_CONFIG_HOME/zpinc/NAME.key, folders
- * made with mode 0700.  What cannot stand in a file's name (`/`, a leading
- * dot or dash, blanks and controls) becomes `_`.  ZP_ERR_NOT_FOUND without
- * $HOME, ZP_ERR_TOO_LONG, ZP_ERR_IO with errno.
+ * made with mode 0700, but for $HOME itself.  What cannot stand in a file's
+ * name (`/`, a leading dot or dash, blanks and controls) becomes `_`.
+ * ZP_ERR_NOT_FOUND without $HOME, ZP_ERR_TOO_LONG, ZP_ERR_IO with errno.
  */
 ZP_CHECKED enum zp_err
 zp_path_make(

@@ -156,3 +156,30 @@ TOOLS=(zpinc-key zpinc-seal zpinc-open zpinc-handshake zpinc-pipe zpinc-file
 	[ "$output" = 'zpinc-key: standard input: no key in its first line' ]
 	[ ! -e new.key ]
 }
+
+@test "who has no such key is told where it was looked for" {
+	unset XDG_CONFIG_HOME CREDENTIALS_DIRECTORY
+	HOME=/nowhere run zpinc-seal -k ops < /dev/null
+	[ "$status" -eq 3 ]
+	[ "${lines[0]}" = 'zpinc-seal: ops: no such key' ]
+	[[ "${lines[1]}" == 'hint: '*' looked up in /nowhere/.config/zpinc' ]]
+	run env -u HOME zpinc-seal -k ops < /dev/null
+	[ "$status" -eq 3 ]
+	[[ "${lines[1]}" == 'hint: '*'without $HOME'* ]]
+	run env -u HOME zpinc-key new --random -c ops
+	[ "$status" -eq 5 ]
+	[[ "${lines[0]}" == *'neither XDG_CONFIG_HOME nor HOME is set' ]]
+}
+
+@test "a home that is not there is not made" {
+	unset XDG_CONFIG_HOME XDG_STATE_HOME
+	HOME=$PWD/none run zpinc-key new --random -c ops
+	[ "$status" -eq 5 ]
+	[ "${lines[0]}" = "zpinc-key: $PWD/none/.config/zpinc: No such file or directory" ]
+	echo note | zpinc-seal -k ./ops.key | HOME=$PWD/none zpinc-file "$RELAY" 2> err
+	grep -q 'the state folder cannot be written' err
+	[ ! -e none ]
+	mkdir none
+	HOME=$PWD/none run -0 zpinc-key new --random -c ops
+	[ -e none/.config/zpinc/ops.key ]
+}
