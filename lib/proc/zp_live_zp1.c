@@ -79,8 +79,13 @@ open_presence(struct zp_live *l)
 		timing.rekey = l->c->rekey > UINT32_MAX ? UINT32_MAX
 							: (uint32_t)l->c->rekey;
 	enum zp_err err = zp_presence_new(&l->presence, &pc);
-	if (err)
-		return zp_live_fail(l, l->c->uid, err);
+	if (err) {
+		zp_live_fail(l, l->c->uid, err);
+		if (err == ZP_ERR_CHANGED || err == ZP_ERR_UNSIGNED)
+			zp_hint("-i gives the identity; zpinc-key trust forget "
+				"unpins it");
+		return err;
+	}
 	const struct zp_member *self =
 	    zp_machine_self(zp_presence_machine(l->presence));
 	memcpy(l->p, self->who.p, sizeof(l->p));

@@ -110,7 +110,11 @@ put_letter(struct zp_out *out, char letter, const struct zp_shown *s)
 
 	switch (letter) {
 	case 'm':
-		return put_escaped(out, s->data, s->len, ZP_TEXT_INDENT);
+		/* The newline that ends it is ours to write, or the format's.
+		 */
+		return put_escaped(out, s->data,
+		    s->len - (s->len > 0 && s->data[s->len - 1] == '\n'),
+		    ZP_TEXT_INDENT);
 	case 'M':
 		return put_escaped(out, s->data, s->len, ZP_TEXT_LINE);
 	case 'u':

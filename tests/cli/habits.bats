@@ -183,3 +183,28 @@ TOOLS=(zpinc-key zpinc-seal zpinc-open zpinc-handshake zpinc-pipe zpinc-file
 	HOME=$PWD/none run -0 zpinc-key new --random -c ops
 	[ -e none/.config/zpinc/ops.key ]
 }
+
+@test "what df printed ends with its last line" {
+	printf 'one\ntwo\n' | zpinc-seal -w -k ./ops.key -u db1 > rec
+	zpinc-open -k ./ops.key < rec > out
+	printf 'one\n    two\n' | cmp - out
+	zpinc-open -k ./ops.key -F '%m (%u)' < rec > out
+	printf 'one\n    two (db1)\n' | cmp - out
+	# Only one, and only there; what keeps all keeps that, too.
+	[ "$(zpinc-open -k ./ops.key -F %M < rec)" = 'one\ntwo\n' ]
+	[ "$(zpinc-open -k ./ops.key --json < rec | jq .body)" = '"one\ntwo\n"' ]
+	zpinc-open -k ./ops.key --raw < rec | cmp - <(printf 'one\ntwo\n')
+	printf 'a\n\n' | zpinc-seal -w -k ./ops.key | zpinc-open -k ./ops.key > out
+	printf 'a\n    \n' | cmp - out
+	printf '\n' | zpinc-seal -w -k ./ops.key | zpinc-open -k ./ops.key > out
+	printf '\n' | cmp - out
+}
+
+@test "who may not speak unsigned is told what to do" {
+	zpinc-key identity -o ./me.id
+	zpinc-key trust pin -k ./ops.key alice "$(zpinc-key public -i ./me.id)"
+	run zpinc-pipe -k ./ops.key -u alice "$RELAY" < /dev/null
+	[ "$status" -eq 3 ]
+	[[ "${lines[0]}" == 'zpinc-pipe: alice: UNSIGNED'* ]]
+	[ "${lines[1]}" = 'hint: -i gives the identity; zpinc-key trust forget unpins it' ]
+}

@@ -268,7 +268,7 @@ open() { zpinc-open -k ./k.key "$@"; }
 
 @test "nobody forges a line: further lines of a body are indented" {
 	printf 'a\nbob: pay now\n' | seal -w | open -F '%u: %m' >out
-	[ "$(cat out)" = $'alice: a\n    bob: pay now\n    ' ]
+	[ "$(cat out)" = $'alice: a\n    bob: pay now' ]
 }
 
 @test "formats show sender, time, kind, identity and more" {
