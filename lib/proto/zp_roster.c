@@ -456,6 +456,9 @@ keep_lists(struct zp_roster *r, size_t place, const struct zp_hello *h,
 			continue;
 		}
 		size_t b = r->by_mid[at];
+		/* Who lists itself is in no pair with itself. */
+		if (b == place)
+			continue;
 		zp_bits_add(r->row, b);
 		if (b == ZP_ROSTER_SELF) {
 			*us = e;

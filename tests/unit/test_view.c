@@ -157,7 +157,9 @@ say(struct zp_roster *r, const struct kind *k, size_t a)
 
 	for (size_t b = 0; b < k->n; b++) {
 		bool same = a % 2 == b % 2 || !k->parties;
-		if (a == b || !chance(same ? k->lists : 100 - k->lists))
+		/* Some list themselves, which no one of ours does. */
+		if (a == b ? !chance(20)
+			   : !chance(same ? k->lists : 100 - k->lists))
 			continue;
 		uint8_t *e = raw + h.count++ * (size_t)ZP_HELLO_ENTRY_LEN;
 		memset(e, 0, ZP_HELLO_ENTRY_LEN);
