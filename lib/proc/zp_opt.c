@@ -84,6 +84,38 @@ print_help(const struct zp_opts *o, const char *usage)
 	return printed(o->tool);
 }
 
+/* How many long options begin with what stands in a word up to its `=`. */
+static size_t
+fitting(const struct zp_opts *o, const char *word, bool *exactly)
+{
+	const size_t len = strcspn(word, "=");
+	size_t n = 0;
+
+	*exactly = false;
+	for (const struct option *l = o->longs; l->name != NULL; l++)
+		if (strncmp(l->name, word, len) == 0) {
+			*exactly = *exactly || l->name[len] == '\0';
+			n++;
+		}
+	return n;
+}
+
+/* What is wrong with an option that getopt_long() does not take. */
+static const char *
+trouble(const struct zp_opts *o, const char *word, int what)
+{
+	bool exactly;
+
+	if (what == ':')
+		return "needs a value";
+	if (strncmp(word, "--", 2) != 0)
+		return "no such option";
+	const size_t n = fitting(o, word + 2, &exactly);
+	if (n > 1 && !exactly)
+		return "short for more than one option";
+	return n > 0 ? "takes no value" : "no such option";
+}
+
 static int
 complain(const struct zp_opts *o, int what)
 {
@@ -94,10 +126,45 @@ complain(const struct zp_opts *o, int what)
 	/* A bad letter may stand inside a cluster; a bad name never does. */
 	if (optopt > 0 && optopt < 256 && strncmp(word, "--", 2) != 0)
 		word = letter;
-	zp_say(o->tool, "%s: %s", zp_say_name(name, word),
-	    what == ':' ? "needs a value" : "no such option");
+	zp_say(
+	    o->tool, "%s: %s", zp_say_name(name, word), trouble(o, word, what));
 	zp_hint("%s --help lists the options", o->tool);
 	return ZP_OPT_BAD;
+}
+
+/* Is this an option of ours, and nothing else? */
+static bool
+is_option(const struct zp_opts *o, const char *word)
+{
+	bool exactly;
+
+	if (word[0] != '-' || word[1] == '\0')
+		return false;
+	if (word[1] == '-')
+		return fitting(o, word + 2, &exactly) > 0 && exactly;
+	return word[2] == '\0' && word[1] != ':' &&
+	    strchr(o->letters + 1, word[1]) != NULL;
+}
+
+/*
+ * Options come first, as POSIX has it.  Who puts one behind an operand, as
+ * GNU's tools allow, is told, rather than that it is no operand.
+ */
+static int
+check_order(const struct zp_opts *o)
+{
+	char name[ZP_SAY_NAME];
+
+	if (strcmp(o->argv[optind - 1], "--") == 0)
+		return ZP_OPT_END;
+	for (int i = optind; i < o->argc; i++)
+		if (is_option(o, o->argv[i])) {
+			zp_say(o->tool,
+			    "%s: options go before all other arguments",
+			    zp_say_name(name, o->argv[i]));
+			return ZP_OPT_BAD;
+		}
+	return ZP_OPT_END;
 }
 
 int
@@ -107,7 +174,7 @@ zp_opt_next(struct zp_opts *o, const char *usage, const char **arg)
 
 	*arg = optarg;
 	if (c == -1)
-		return ZP_OPT_END;
+		return check_order(o);
 	if (c == '?' || c == ':')
 		return complain(o, c);
 	if (c == 'h' || c == ID_HELP)

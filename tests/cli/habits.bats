@@ -208,3 +208,36 @@ TOOLS=(zpinc-key zpinc-seal zpinc-open zpinc-handshake zpinc-pipe zpinc-file
 	[[ "${lines[0]}" == 'zpinc-pipe: alice: UNSIGNED'* ]]
 	[ "${lines[1]}" = 'hint: -i gives the identity; zpinc-key trust forget unpins it' ]
 }
+
+# An option's trouble, in words.
+says() { # LINE COMMAND...
+	local line=$1
+	shift
+	run timeout 20 "$@" < /dev/null
+	[ "$status" -eq 2 ] && [ "${lines[0]}" = "$line" ] || {
+		echo "$output"
+		return 1
+	}
+}
+
+@test "an option behind an operand, half of one, or with a value too many" {
+	says 'zpinc-pipe: -k: options go before all other arguments' \
+		zpinc-pipe "$RELAY" -k ./ops.key
+	says 'zpinc-file: --once: options go before all other arguments' \
+		zpinc-file "$RELAY" "$TOPIC" --once
+	says 'zpinc-key: -k: options go before all other arguments' \
+		zpinc-key trust pin alice zpid1.x -k ./ops.key
+	says 'zpinc-pipe: --re: short for more than one option' \
+		zpinc-pipe --re 10 -k ./ops.key "$RELAY"
+	says 'zpinc-pipe: --notes=5: takes no value' \
+		zpinc-pipe --notes=5 -k ./ops.key "$RELAY"
+	says 'zpinc-seal: --stat: needs a value' zpinc-seal --stat
+	says 'zpinc-seal: --stats: no such option' zpinc-seal --stats x
+	# Short for one is as good as all of it.
+	echo note | zpinc-seal --ke ./ops.key --ui bob > rec
+	[ "$(zpinc-open --key=./ops.key --form %u < rec)" = bob ]
+	# Behind -- nothing is an option; a topic may begin with a dash.
+	mkdir -- ./-1
+	run -0 zpinc-file -1 -- file:./-1 "$TOPIC"
+	run -0 zpinc-file -1 "$RELAY" "-k$TOPIC"
+}
