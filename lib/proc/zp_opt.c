@@ -116,8 +116,20 @@ trouble(const struct zp_opts *o, const char *word, int what)
 	return n > 0 ? "takes no value" : "no such option";
 }
 
+/* How long the tool's name is in its usage, with that of its command. */
 static int
-complain(const struct zp_opts *o, int what)
+words_of(const char *usage)
+{
+	int n = 0;
+
+	while (usage[n] != '\0' &&
+	    (usage[n] != ' ' || (usage[n + 1] >= 'a' && usage[n + 1] <= 'z')))
+		n++;
+	return n;
+}
+
+static int
+complain(const struct zp_opts *o, const char *usage, int what)
 {
 	char name[ZP_SAY_NAME];
 	const char *word = o->argv[optind - 1];
@@ -128,7 +140,7 @@ complain(const struct zp_opts *o, int what)
 		word = letter;
 	zp_say(
 	    o->tool, "%s: %s", zp_say_name(name, word), trouble(o, word, what));
-	zp_hint("%s --help lists the options", o->tool);
+	zp_hint("%.*s --help lists the options", words_of(usage), usage);
 	return ZP_OPT_BAD;
 }
 
@@ -176,7 +188,7 @@ zp_opt_next(struct zp_opts *o, const char *usage, const char **arg)
 	if (c == -1)
 		return check_order(o);
 	if (c == '?' || c == ':')
-		return complain(o, c);
+		return complain(o, usage, c);
 	if (c == 'h' || c == ID_HELP)
 		return print_help(o, usage);
 	if (c == 'V' || c == ID_VERSION) {

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # What somebody expects who comes from other tools of Unix.
 
+# bats runs each test in a process of its own and stops it at an error.
+# shellcheck disable=SC2030,SC2031,SC2016
 bats_require_minimum_version 1.5.0
 
 load common
@@ -214,10 +216,9 @@ says() { # LINE COMMAND...
 	local line=$1
 	shift
 	run timeout 20 "$@" < /dev/null
-	[ "$status" -eq 2 ] && [ "${lines[0]}" = "$line" ] || {
-		echo "$output"
-		return 1
-	}
+	echo "$output"
+	[ "$status" -eq 2 ]
+	[ "${lines[0]}" = "$line" ]
 }
 
 @test "an option behind an operand, half of one, or with a value too many" {
@@ -233,6 +234,9 @@ says() { # LINE COMMAND...
 		zpinc-pipe --notes=5 -k ./ops.key "$RELAY"
 	says 'zpinc-seal: --stat: needs a value' zpinc-seal --stat
 	says 'zpinc-seal: --stats: no such option' zpinc-seal --stats x
+	[ "${lines[1]}" = 'hint: zpinc-seal --help lists the options' ]
+	says 'zpinc-key: --json: no such option' zpinc-key show --json
+	[ "${lines[1]}" = 'hint: zpinc-key show --help lists the options' ]
 	# Short for one is as good as all of it.
 	echo note | zpinc-seal --ke ./ops.key --ui bob > rec
 	[ "$(zpinc-open --key=./ops.key --form %u < rec)" = bob ]
