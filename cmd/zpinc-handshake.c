@@ -14,13 +14,14 @@
 #endif
 
 #include "crypt/zp_secret.h"
-#include "proc/zp_url.h"
 #include "proc/zp_confine.h"
 #include "proc/zp_handshake.h"
 #include "proc/zp_hide.h"
 #include "proc/zp_load.h"
 #include "proc/zp_opt.h"
+#include "proc/zp_relayopt.h"
 #include "proc/zp_relays.h"
+#include "proc/zp_uids.h"
 #include "store/zp_path.h"
 
 #define TOOL "zpinc-handshake"
@@ -70,15 +71,12 @@ static const struct zp_opt options[] = {
 
 struct tool {
 	/* as asked for */
-	const char *argv0, *key, *uid, *identity, *out, *trust, *sub, *pub;
-	char *members[MEMBERS_MOST];
-	size_t n_members;
+	const char *argv0, *key, *uid, *identity, *out, *trust;
+	struct zp_uids members;
 	uint64_t min, timeout;
-	bool restricted, force, pin, confine, verbose;
+	bool force, pin, confine, verbose;
 	/* relays */
-	struct zp_url *url[ZP_RELAYS_MAX];
-	struct zp_relay relay[ZP_RELAYS_MAX];
-	size_t n_relays;
+	struct zp_relayopt relays;
 	struct zp_hide hide;
 	/* the keyed process */
 	struct zp_keyfile *kf;
@@ -87,46 +85,7 @@ struct tool {
 	char name[ZP_NAME_MAX + 1];
 };
 
-/* Says what went wrong in general and passes the error on. */
-static enum zp_err
-fail(const char *subject, enum zp_err err)
-{
-	char buf[ZP_SAY_NAME], name[ZP_SAY_NAME];
-
-	zp_say(
-	    TOOL, "%s: %s", zp_say_name(name, subject), zp_say_err(buf, err));
-	return err;
-}
-
 /* ---- options ------------------------------------------------------------- */
-
-static bool
-take_members(struct tool *t, const char *list)
-{
-	char name[ZP_SAY_NAME];
-
-	t->restricted = true;
-	while (*list != '\0') {
-		size_t n = strcspn(list, ",");
-		char *uid = strndup(list, n);
-		if (uid == NULL)
-			return fail("-m", ZP_ERR_MEMORY) == ZP_OK;
-		if (!zp_text_is_name(uid, n)) {
-			zp_say(TOOL, "-m: %s: %s", zp_say_uid(name, uid),
-			    zp_err_text(ZP_ERR_NAME));
-			free(uid);
-			return false;
-		}
-		if (t->n_members == MEMBERS_MOST) {
-			zp_say(TOOL, "-m: more than %d members", MEMBERS_MOST);
-			free(uid);
-			return false;
-		}
-		t->members[t->n_members++] = uid;
-		list += n + (list[n] == ',');
-	}
-	return true;
-}
 
 static bool
 take_when(struct tool *t, const char *arg)
@@ -134,7 +93,7 @@ take_when(struct tool *t, const char *arg)
 	t->pin = strcmp(arg, "first-use") == 0;
 	if (t->pin || strcmp(arg, "never") == 0)
 		return true;
-	zp_say(TOOL, "--trust-new takes first-use or never");
+	zp_say(TOOL, "--trust-new: first-use or never");
 	return false;
 }
 
@@ -164,7 +123,8 @@ take_option(struct tool *t, int id, const char *arg)
 {
 	switch (id) {
 	case MEMBERS:
-		return take_members(t, arg);
+		return zp_uids_take(&t->members, TOOL, arg, MEMBERS_MOST) ==
+		    ZP_OK;
 	case MIN:
 		return take_number(arg, &t->min);
 	case TIMEOUT:
@@ -188,69 +148,9 @@ take_option(struct tool *t, int id, const char *arg)
 	    : id == IDENTITY	    ? &t->identity
 	    : id == OUT		    ? &t->out
 	    : id == TRUST	    ? &t->trust
-	    : id == SUB		    ? &t->sub
-				    : &t->pub;
+	    : id == SUB		    ? &t->relays.sub
+				    : &t->relays.pub;
 	*to = arg;
-	return true;
-}
-
-/* A URL, wherever it comes from; false if there is none, which is said. */
-static bool
-take_url(struct tool *t, const char *arg)
-{
-	struct zp_url **url = &t->url[t->n_relays];
-	char *text;
-
-	if (t->n_relays == ZP_RELAYS_MAX) {
-		zp_say(TOOL, "more than %d URLs", ZP_RELAYS_MAX);
-		return false;
-	}
-	enum zp_err err = zp_url_find(&text, arg, getenv("ZPINC_URL"));
-	if (err == ZP_ERR_USAGE) {
-		zp_say(TOOL,
-		    "a URL with a password is not taken from the "
-		    "command line, where others see it");
-		zp_hint("put it into a file of your own and give @FILE, or "
-			"into $ZPINC_URL and give -");
-		return false;
-	}
-	if (err) {
-		fail(arg, err);
-		return false;
-	}
-	err = zp_url_parse(url, text);
-	zp_url_wipe(text);
-	if (err) {
-		/* It may hold a password, so it is not repeated. */
-		zp_say(TOOL, "the URL is malformed");
-		zp_hint("SCHEME://HOST, or file:DIR");
-		return false;
-	}
-	const bool file = strcmp((*url)->scheme, "file") == 0;
-	t->relay[t->n_relays++] = (struct zp_relay){.url = (*url)->text,
-	    .scheme = (*url)->scheme,
-	    .name = (*url)->safe,
-	    .path = file ? (*url)->path : NULL};
-	return true;
-}
-
-static bool
-take_relays(struct tool *t, const struct zp_opts *o)
-{
-	if ((t->sub != NULL) != (t->pub != NULL)) {
-		zp_say(TOOL, "--sub and --pub go together");
-		return false;
-	}
-	if (t->sub != NULL && zp_opt_operands(o) > 0) {
-		zp_say(TOOL, "either URLs or --sub and --pub");
-		return false;
-	}
-	if (t->sub != NULL)
-		t->relay[t->n_relays++] = (struct zp_relay){
-		    .sub = t->sub, .pub = t->pub, .name = "--sub, --pub"};
-	for (int i = 0; i < zp_opt_operands(o); i++)
-		if (!take_url(t, zp_opt_operand(o, i)))
-			return false;
 	return true;
 }
 
@@ -261,12 +161,8 @@ makes_sense(const struct tool *t)
 		zp_say(TOOL, "where does the conversation's key go? (-o)");
 		return false;
 	}
-	if (t->restricted && t->min > 0) {
+	if (t->members.n > 0 && t->min > 0) {
 		zp_say(TOOL, "either -m or -n");
-		return false;
-	}
-	if (t->restricted && t->n_members == 0) {
-		zp_say(TOOL, "-m: with whom?");
 		return false;
 	}
 	return true;
@@ -285,7 +181,9 @@ parse(struct tool *t, int argc, char **argv)
 	while ((id = zp_opt_next(&o, USAGE, &arg)) >= 0)
 		if (!take_option(t, id, arg))
 			return ZP_OPT_BAD;
-	if (id == ZP_OPT_END && (!makes_sense(t) || !take_relays(t, &o)))
+	if (id == ZP_OPT_END &&
+	    (!makes_sense(t) ||
+		zp_relayopt_take(&t->relays, TOOL, &o, false) != ZP_OK))
 		return ZP_OPT_BAD;
 	return id;
 }
@@ -312,14 +210,16 @@ check_out(const struct tool *t)
 	char dir[ZP_PATH_MAX];
 
 	if (strlen(t->out) >= ZP_PATH_MAX)
-		return fail(t->out, ZP_ERR_TOO_LONG);
+		return zp_say_fail(TOOL, t->out, ZP_ERR_TOO_LONG);
 	if (!t->force && access(t->out, F_OK) == 0) {
-		fail(t->out, ZP_ERR_EXISTS);
+		zp_say_fail(TOOL, t->out, ZP_ERR_EXISTS);
 		zp_hint("-f replaces it");
 		return ZP_ERR_EXISTS;
 	}
 	folder_of(dir, t->out);
-	return access(dir, W_OK | X_OK) == 0 ? ZP_OK : fail(dir, ZP_ERR_IO);
+	return access(dir, W_OK | X_OK) == 0
+	    ? ZP_OK
+	    : zp_say_fail(TOOL, dir, ZP_ERR_IO);
 }
 
 /* Is it on a file system that forgets, or in $XDG_RUNTIME_DIR? */
@@ -346,7 +246,7 @@ is_volatile(const char *path)
 
 /* Members, safety number, and whether that is worth comparing. */
 static void
-tell(const struct tool *t, const struct zp_handshake_made *made)
+tell(const struct zp_handshake_made *made)
 {
 	static const uint8_t none[ZP_IDKEY_LEN];
 	const struct zp_convfile *f = made->file;
@@ -362,7 +262,6 @@ tell(const struct tool *t, const struct zp_handshake_made *made)
 			: is_signed ? "known"
 				    : "anonymous");
 	}
-	(void)t;
 	zp_say(TOOL, "safety number %s", made->safety);
 	if (!all)
 		zp_hint("who is not signed may be anybody with the "
@@ -376,8 +275,8 @@ save(const struct tool *t, const struct zp_handshake_made *made, bool disk)
 	    made->file, t->out, t->force ? ZP_FILE_REPLACE : ZP_FILE_NEW);
 
 	if (err)
-		return fail(t->out, err);
-	tell(t, made);
+		return zp_say_fail(TOOL, t->out, err);
+	tell(made);
 	if (disk)
 		zp_hint("%s is on a disk, which may keep what is deleted; "
 			"$XDG_RUNTIME_DIR does not",
@@ -409,18 +308,13 @@ load(struct tool *t)
 	enum zp_err err = check_out(t);
 
 	if (!err && zp_secret_init() != ZP_OK)
-		err = fail("libsodium", ZP_ERR_IO);
+		err = zp_say_fail(TOOL, "libsodium", ZP_ERR_IO);
 	if (!err)
-		err = zp_load_key(TOOL, t->key, &t->kf);
+		err = zp_load_channel_key(TOOL, t->key, &t->kf);
 	if (!err && !(zp_keyfile_ops(t->kf)->can & ZP_SUITE_FIXED)) {
 		zp_say(TOOL, "%s: suite %s has no conversations to keep",
 		    t->key, zp_keyfile_ops(t->kf)->word);
 		zp_hint("zpinc-pipe converses in this suite");
-		err = ZP_ERR_KEY;
-	}
-	if (!err && t->kf->key == NULL) {
-		zp_say(TOOL, "%s: a conversation's key; a channel's is needed",
-		    t->key);
 		err = ZP_ERR_KEY;
 	}
 	if (!err)
@@ -457,8 +351,8 @@ keyed(struct tool *t, struct zp_relays_child *child)
 	    .uid = t->name,
 	    .id = t->id,
 	    .known = t->known,
-	    .allowed = t->restricted ? (const char *const *)t->members : NULL,
-	    .allowed_count = t->n_members,
+	    .allowed = (const char *const *)t->members.uid,
+	    .allowed_count = t->members.n,
 	    .min_members = t->min > 0 ? (size_t)t->min : 2,
 	    .timeout = t->timeout,
 	    .verbose = t->verbose,
@@ -467,14 +361,14 @@ keyed(struct tool *t, struct zp_relays_child *child)
 	for (size_t i = 0; child != NULL && i < child->n; i++)
 		link[i] = (struct zp_handshake_link){.in = child->in[i],
 		    .out = child->out[i],
-		    .name = t->relay[i].name,
-		    .tells = t->relay[i].url != NULL};
+		    .name = t->relays.relay[i].name,
+		    .tells = t->relays.relay[i].url != NULL};
 	bool disk = !is_volatile(t->out);
 	if (child != NULL) {
 		err = zp_relays_begin(child, zp_key_topic(t->kf->key, false),
 		    zp_key_topic(t->kf->key, true));
 		if (err)
-			return fail("starting", err);
+			return zp_say_fail(TOOL, "starting", err);
 	}
 	err = confine(t);
 	if (!err)
@@ -506,28 +400,18 @@ keyed_child(void *arg, struct zp_relays_child *child)
 	struct tool *t = arg;
 
 	/* Of URLs it needs the names alone. */
-	for (size_t i = 0; i < t->n_relays; i++)
-		if (t->url[i] != NULL)
-			zp_secret_wipe(
-			    t->url[i]->text, strlen(t->url[i]->text));
+	zp_relayopt_wipe(&t->relays);
 	return keyed_status(t, child);
 }
 
 /* ---- the parent ---------------------------------------------------------- */
 
+/* Files that no transport may open. */
 static enum zp_err
 hide_all(struct tool *t)
 {
-	char path[ZP_PATH_MAX];
-	enum zp_err err = zp_hide_init(&t->hide, t->trust);
+	enum zp_err err = zp_hide_init(&t->hide, t->key, t->identity, t->trust);
 
-	/* What is not found is an error of the child's, which says so. */
-	if (!err && t->key != NULL &&
-	    zp_path_find(path, ZP_PATH_KEY, t->key) == ZP_OK)
-		err = zp_hide_add(&t->hide, path);
-	if (!err && t->identity != NULL &&
-	    zp_path_find(path, ZP_PATH_IDENTITY, t->identity) == ZP_OK)
-		err = zp_hide_add(&t->hide, path);
 	return err ? err : zp_hide_add(&t->hide, t->out);
 }
 
@@ -536,14 +420,15 @@ with_relays(struct tool *t)
 {
 	struct zp_relays_config config = {.tool = TOOL,
 	    .argv0 = t->argv0,
-	    .relay = t->relay,
-	    .n = t->n_relays,
+	    .relay = t->relays.relay,
+	    .n = t->relays.n,
 	    .must = t->confine,
 	    .body = keyed_child,
 	    .arg = t};
 
 	if (hide_all(t) != ZP_OK)
-		return (int)zp_err_status(fail("starting", ZP_ERR_MEMORY));
+		return (int)zp_err_status(
+		    zp_say_fail(TOOL, "starting", ZP_ERR_MEMORY));
 	config.hide = zp_hide_list(&t->hide);
 	int status = zp_relays_run(&config);
 	zp_hide_free(&t->hide);
@@ -556,8 +441,9 @@ run(struct tool *t)
 	if (zp_load_stdio(TOOL) != ZP_OK)
 		return ZP_EXIT_IO;
 	if (zp_confine_early() != ZP_OK)
-		return (int)zp_err_status(fail("confining", ZP_ERR_CONFINE));
-	return t->n_relays > 0 ? with_relays(t) : keyed_status(t, NULL);
+		return (int)zp_err_status(
+		    zp_say_fail(TOOL, "confining", ZP_ERR_CONFINE));
+	return t->relays.n > 0 ? with_relays(t) : keyed_status(t, NULL);
 }
 
 int
@@ -570,9 +456,7 @@ main(int argc, char **argv)
 		status = zp_opt_status(id);
 	else
 		status = run(&t);
-	for (size_t i = 0; i < t.n_members; i++)
-		free(t.members[i]);
-	for (size_t i = 0; i < t.n_relays; i++)
-		zp_url_free(t.url[i]);
+	zp_uids_free(&t.members);
+	zp_relayopt_free(&t.relays);
 	return status;
 }

@@ -79,15 +79,6 @@ struct reading {
 	uint64_t end; /* by zp_load_ticks(), if waits */
 };
 
-static enum zp_err
-fail(const char *subject, enum zp_err err)
-{
-	char buf[ZP_SAY_NAME];
-
-	zp_say(TOOL, "%s: %s", subject, zp_say_err(buf, err));
-	return err;
-}
-
 /* "UID=AGE"; the last `=`, since a uid may hold one. */
 static enum zp_err
 add_expected(struct reading *r, char *value)
@@ -125,7 +116,7 @@ start(struct reading *r)
 	enum zp_err err = zp_load_stdio(TOOL);
 
 	if (!err && zp_secret_init() != ZP_OK)
-		err = fail("libsodium", ZP_ERR_IO);
+		err = zp_say_fail(TOOL, "libsodium", ZP_ERR_IO);
 	if (!err)
 		err = zp_confine_early();
 	if (!err && r->n_keys == 0)
@@ -134,7 +125,7 @@ start(struct reading *r)
 		return err;
 	if (zp_out_init(&r->out, STDOUT_FILENO, 4 * BLOCK) != ZP_OK ||
 	    zp_reader_init(&r->reader, STDIN_FILENO, BLOCK) != ZP_OK)
-		return fail("starting", ZP_ERR_MEMORY);
+		return zp_say_fail(TOOL, "starting", ZP_ERR_MEMORY);
 	r->config.tool = TOOL;
 	r->config.out = &r->out;
 	err = zp_inbox_new(&r->inbox, &r->config);
@@ -146,7 +137,7 @@ start(struct reading *r)
 			return err;
 		err = zp_inbox_key(r->inbox, r->kf[i]);
 		if (err)
-			return fail(r->keys[i], err);
+			return zp_say_fail(TOOL, r->keys[i], err);
 	}
 	for (size_t i = 0; i < r->n_expected && !err; i++)
 		err = add_expected(r, r->expected[i]);
@@ -222,7 +213,7 @@ read_all(struct reading *r)
 			return err;
 		err = wait_input(r, &timed, &over);
 		if (err)
-			return fail("standard input", err);
+			return zp_say_fail(TOOL, "standard input", err);
 		if (over)
 			return ZP_OK;
 		if (timed)
@@ -231,7 +222,7 @@ read_all(struct reading *r)
 		if (err == ZP_ERR_IO && errno == EAGAIN)
 			r->nonblocking = true;
 		else if (err)
-			return fail("standard input", err);
+			return zp_say_fail(TOOL, "standard input", err);
 	}
 }
 

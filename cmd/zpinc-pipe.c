@@ -8,14 +8,15 @@
 #include <unistd.h>
 
 #include "crypt/zp_secret.h"
-#include "proc/zp_url.h"
 #include "proc/zp_confine.h"
 #include "proc/zp_hide.h"
 #include "proc/zp_live.h"
 #include "proc/zp_load.h"
 #include "proc/zp_opt.h"
+#include "proc/zp_relayopt.h"
 #include "proc/zp_relays.h"
 #include "proc/zp_screen.h"
+#include "proc/zp_uids.h"
 #include "proto/zp_format.h"
 #include "proto/zp_machine.h"
 #include "store/zp_path.h"
@@ -87,33 +88,19 @@ static const struct zp_opt options[] = {
 
 struct tool {
 	/* as asked for */
-	const char *argv0, *key, *uid, *identity, *sub, *pub;
-	char *members[MEMBERS_MOST];
-	size_t n_members;
+	const char *argv0, *key, *uid, *identity;
+	struct zp_uids members;
 	uint64_t max_record; /* 0: the default */
 	bool trusts; /* --trust-new was given */
 	struct zp_live_config live;
 	/* relays */
-	struct zp_url *url[ZP_RELAYS_MAX];
-	struct zp_relay relay[ZP_RELAYS_MAX];
-	size_t n_relays;
+	struct zp_relayopt relays;
 	struct zp_hide hide;
 	/* the keyed process */
 	struct zp_keyfile *kf;
 	struct zp_identity *id;
 	char name[ZP_SUITE_NAME_MAX + 1];
 };
-
-/* Says what went wrong in general and passes the error on. */
-static enum zp_err
-fail(const char *subject, enum zp_err err)
-{
-	char buf[ZP_SAY_NAME], name[ZP_SAY_NAME];
-
-	zp_say(
-	    TOOL, "%s: %s", zp_say_name(name, subject), zp_say_err(buf, err));
-	return err;
-}
 
 /* ---- options ------------------------------------------------------------- */
 
@@ -122,32 +109,6 @@ complain(const char *what)
 {
 	zp_say(TOOL, "%s", what);
 	return false;
-}
-
-static bool
-take_members(struct tool *t, const char *list)
-{
-	char name[ZP_SAY_NAME];
-
-	t->live.allowed = (const char *const *)t->members;
-	while (*list != '\0') {
-		size_t n = strcspn(list, ",");
-		char *uid = strndup(list, n);
-		if (uid == NULL || t->n_members == MEMBERS_MOST) {
-			free(uid);
-			return complain("-m: too many members");
-		}
-		if (!zp_text_is_name(uid, n)) {
-			zp_say(TOOL, "-m: %s: %s", zp_say_uid(name, uid),
-			    zp_err_text(ZP_ERR_NAME));
-			free(uid);
-			return false;
-		}
-		t->members[t->n_members++] = uid;
-		list += n + (list[n] == ',');
-	}
-	t->live.allowed_count = t->n_members;
-	return t->n_members > 0 || complain("-m: with whom?");
 }
 
 static bool
@@ -217,8 +178,8 @@ take_word(struct tool *t, int id, const char *arg)
 	    : id == IDENTITY	    ? &t->identity
 	    : id == STATE	    ? &t->live.state
 	    : id == TRUST	    ? &t->live.trust_path
-	    : id == SUB		    ? &t->sub
-				    : &t->pub;
+	    : id == SUB		    ? &t->relays.sub
+				    : &t->relays.pub;
 	bool *flag = id == JSON ? &t->live.json
 	    : id == ECHO	? &t->live.echo
 	    : id == LISTEN	? &t->live.listen
@@ -240,7 +201,8 @@ take_option(struct tool *t, int id, const char *arg)
 {
 	switch (id) {
 	case MEMBERS:
-		return take_members(t, arg);
+		return zp_uids_take(&t->members, TOOL, arg, MEMBERS_MOST) ==
+		    ZP_OK;
 	case FORMAT:
 		return take_format(t, arg);
 	case NOTES:
@@ -264,44 +226,6 @@ take_option(struct tool *t, int id, const char *arg)
 
 /* ---- relays -------------------------------------------------------------- */
 
-/* A URL, wherever it comes from; false if there is none, which is said. */
-static bool
-take_url(struct tool *t, const char *arg)
-{
-	struct zp_url **url = &t->url[t->n_relays];
-	char *text;
-
-	if (t->n_relays == ZP_RELAYS_MAX)
-		return complain("too many URLs");
-	enum zp_err err = zp_url_find(&text, arg, getenv("ZPINC_URL"));
-	if (err == ZP_ERR_USAGE) {
-		zp_say(TOOL,
-		    "a URL with a password is not taken from the "
-		    "command line, where others see it");
-		zp_hint("put it into a file of your own and give @FILE, or "
-			"into $ZPINC_URL and give -");
-		return false;
-	}
-	if (err) {
-		fail(arg, err);
-		return false;
-	}
-	err = zp_url_parse(url, text);
-	zp_url_wipe(text);
-	if (err) {
-		/* It may hold a password, so it is not repeated. */
-		zp_say(TOOL, "the URL is malformed");
-		zp_hint("SCHEME://HOST, or file:DIR");
-		return false;
-	}
-	const bool file = strcmp((*url)->scheme, "file") == 0;
-	t->relay[t->n_relays++] = (struct zp_relay){.url = (*url)->text,
-	    .scheme = (*url)->scheme,
-	    .name = (*url)->safe,
-	    .path = file ? (*url)->path : NULL};
-	return true;
-}
-
 /* An Mles server is to be told who joins, before anything else. */
 static bool
 is_mles(const struct zp_relay *r)
@@ -314,22 +238,9 @@ is_mles(const struct zp_relay *r)
 static bool
 take_relays(struct tool *t, const struct zp_opts *o)
 {
-	const int n = zp_opt_operands(o);
-	const char *env = getenv("ZPINC_URL");
-
-	if ((t->sub != NULL) != (t->pub != NULL))
-		return complain("--sub and --pub go together");
-	if (t->sub != NULL) {
-		t->relay[t->n_relays++] = (struct zp_relay){
-		    .sub = t->sub, .pub = t->pub, .name = "--sub, --pub"};
-		return n == 0 || complain("either URLs or --sub and --pub");
-	}
-	for (int i = 0; i < n; i++)
-		if (!take_url(t, zp_opt_operand(o, i)))
-			return false;
-	if (n == 0 && env != NULL && *env != '\0')
-		return take_url(t, "-");
-	if (n > 0)
+	if (zp_relayopt_take(&t->relays, TOOL, o, true) != ZP_OK)
+		return false;
+	if (t->relays.n > 0)
 		return true;
 	zp_say(TOOL, "over which relay? (URL, $ZPINC_URL or --sub and --pub)");
 	zp_hint("file:DIR needs no server");
@@ -383,7 +294,7 @@ check_suite(const struct tool *t)
 		"no bodies in parts"},
 	    {"--no-time", t->live.no_time, ops->can & ZP_SUITE_UNTIMED,
 		"no records without time"},
-	    {"-m", t->n_members > 0, fixed,
+	    {"-m", t->members.n > 0, fixed,
 		"everybody with the key in its conversations"},
 	    {"--max-members", t->live.max_members != 0, fixed,
 		"members without number, as far as it has room"},
@@ -406,13 +317,8 @@ static enum zp_err
 load(struct tool *t)
 {
 	if (zp_secret_init() != ZP_OK)
-		return fail("libsodium", ZP_ERR_IO);
-	enum zp_err err = zp_load_key(TOOL, t->key, &t->kf);
-	if (!err && t->kf->conv != NULL) {
-		zp_say(TOOL, "%s: a conversation's key; a channel's is needed",
-		    t->key);
-		err = ZP_ERR_KEY;
-	}
+		return zp_say_fail(TOOL, "libsodium", ZP_ERR_IO);
+	enum zp_err err = zp_load_channel_key(TOOL, t->key, &t->kf);
 	if (!err)
 		err = check_suite(t);
 	if (!err)
@@ -441,10 +347,7 @@ keyed(void *arg, struct zp_relays_child *child)
 	enum zp_err err;
 
 	/* Of URLs it needs the names alone. */
-	for (size_t i = 0; i < t->n_relays; i++)
-		if (t->url[i] != NULL)
-			zp_secret_wipe(
-			    t->url[i]->text, strlen(t->url[i]->text));
+	zp_relayopt_wipe(&t->relays);
 	err = load(t);
 	if (!err)
 		err = begin(t, child);
@@ -453,12 +356,14 @@ keyed(void *arg, struct zp_relays_child *child)
 	for (size_t i = 0; i < child->n; i++)
 		relay[i] = (struct zp_live_relay){.in = child->in[i],
 		    .out = child->out[i],
-		    .name = t->relay[i].name,
-		    .tells = t->relay[i].url != NULL,
-		    .joins = is_mles(&t->relay[i])};
+		    .name = t->relays.relay[i].name,
+		    .tells = t->relays.relay[i].url != NULL,
+		    .joins = is_mles(&t->relays.relay[i])};
 	t->live.tool = TOOL;
 	t->live.key = t->kf->key;
 	t->live.mles = t->kf->mles;
+	t->live.allowed = (const char *const *)t->members.uid;
+	t->live.allowed_count = t->members.n;
 	t->live.channel = zp_keyfile_channel(t->kf);
 	t->live.uid = t->name;
 	t->live.id = t->id;
@@ -478,16 +383,9 @@ keyed(void *arg, struct zp_relays_child *child)
 static enum zp_err
 hide_all(struct tool *t)
 {
-	char path[ZP_PATH_MAX];
-	enum zp_err err = zp_hide_init(&t->hide, t->live.trust_path);
+	enum zp_err err =
+	    zp_hide_init(&t->hide, t->key, t->identity, t->live.trust_path);
 
-	/* What is not found is an error of the child's, which says so. */
-	if (!err && t->key != NULL &&
-	    zp_path_find(path, ZP_PATH_KEY, t->key) == ZP_OK)
-		err = zp_hide_add(&t->hide, path);
-	if (!err && t->identity != NULL &&
-	    zp_path_find(path, ZP_PATH_IDENTITY, t->identity) == ZP_OK)
-		err = zp_hide_add(&t->hide, path);
 	if (t->live.state != NULL)
 		(void)mkdir(t->live.state, 0700);
 	return err ? err : zp_hide_add(&t->hide, t->live.state);
@@ -498,8 +396,8 @@ run(struct tool *t)
 {
 	struct zp_relays_config config = {.tool = TOOL,
 	    .argv0 = t->argv0,
-	    .relay = t->relay,
-	    .n = t->n_relays,
+	    .relay = t->relays.relay,
+	    .n = t->relays.n,
 	    .must = t->live.confine,
 	    .restart = true,
 	    .body = keyed,
@@ -507,7 +405,8 @@ run(struct tool *t)
 	struct zp_screen_tty tty = {.on = false};
 
 	if (hide_all(t) != ZP_OK)
-		return (int)zp_err_status(fail("starting", ZP_ERR_MEMORY));
+		return (int)zp_err_status(
+		    zp_say_fail(TOOL, "starting", ZP_ERR_MEMORY));
 	config.hide = zp_hide_list(&t->hide);
 	if (!t->live.json)
 		zp_screen_take(&tty);
@@ -529,12 +428,11 @@ main(int argc, char **argv)
 	if (zp_load_stdio(TOOL) != ZP_OK)
 		return ZP_EXIT_IO;
 	if (zp_confine_early() != ZP_OK)
-		return (int)zp_err_status(fail("confining", ZP_ERR_CONFINE));
+		return (int)zp_err_status(
+		    zp_say_fail(TOOL, "confining", ZP_ERR_CONFINE));
 	status = run(&t);
 	zp_hide_free(&t.hide);
-	for (size_t i = 0; i < t.n_relays; i++)
-		zp_url_free(t.url[i]);
-	for (size_t i = 0; i < t.n_members; i++)
-		free(t.members[i]);
+	zp_relayopt_free(&t.relays);
+	zp_uids_free(&t.members);
 	return status;
 }

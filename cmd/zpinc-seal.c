@@ -64,16 +64,6 @@ struct seal {
 	bool refused; /* a line did not go out */
 };
 
-/* Says what went wrong in general and passes the error on. */
-static enum zp_err
-fail(const char *subject, enum zp_err err)
-{
-	char buf[ZP_SAY_NAME];
-
-	zp_say(TOOL, "%s: %s", subject, zp_say_err(buf, err));
-	return err;
-}
-
 /* A conversation was made by one user with one identity, or none. */
 static enum zp_err
 check_conversation(const struct seal *s)
@@ -151,7 +141,7 @@ open_session(struct seal *s)
 	randombytes_buf(sid, sizeof(sid));
 	err = s->ops->speak(&s->speaker, &how);
 	if (err)
-		return fail("sealing", err);
+		return zp_say_fail(TOOL, "sealing", err);
 	if (s->state_path == NULL)
 		return ZP_OK;
 	err = s->ops->number(s->speaker, s->state_path, &fault);
@@ -170,7 +160,7 @@ expect(struct seal *s, uint64_t n)
 	if (err && s->state_path != NULL)
 		zp_load_say(TOOL, s->state_path, err, &fault);
 	else if (err)
-		fail("sealing", err);
+		zp_say_fail(TOOL, "sealing", err);
 	return err;
 }
 
@@ -181,7 +171,7 @@ now(const struct seal *s, uint64_t *ms)
 	if (s->no_time)
 		return ZP_OK;
 	enum zp_err err = zp_load_now(ms);
-	return err ? fail("time", err) : ZP_OK;
+	return err ? zp_say_fail(TOOL, "time", err) : ZP_OK;
 }
 
 /* Everything sealed goes out before the next read, and no nonce is kept. */
@@ -193,7 +183,7 @@ end_batch(struct seal *s)
 	if (err)
 		return err;
 	err = zp_out_flush(&s->out);
-	return err ? fail("standard output", err) : ZP_OK;
+	return err ? zp_say_fail(TOOL, "standard output", err) : ZP_OK;
 }
 
 static uint64_t
@@ -242,7 +232,7 @@ seal_lines(struct seal *s, uint64_t n)
 		s->lines++;
 		err = s->ops->body(s->speaker, time, at, body, &s->out);
 		if (err && !refuse_line(s, err))
-			return fail(
+			return zp_say_fail(TOOL,
 			    err == ZP_ERR_IO ? "standard output" : "sealing",
 			    err);
 		s->in.start += nl ? body + 1 : body;
@@ -255,7 +245,7 @@ read_on(struct seal *s)
 {
 	enum zp_err err = zp_in_fill_wait(&s->in);
 
-	return err ? fail("standard input", err) : ZP_OK;
+	return err ? zp_say_fail(TOOL, "standard input", err) : ZP_OK;
 }
 
 /* A line beyond all limits: say so and drop what is left of it. */
@@ -315,7 +305,7 @@ static enum zp_err
 fail_whole(const struct seal *s, enum zp_err err)
 {
 	if (err != ZP_ERR_TOO_LONG && err != ZP_ERR_FORMAT)
-		return fail(
+		return zp_say_fail(TOOL,
 		    err == ZP_ERR_IO ? "standard output" : "sealing", err);
 	zp_say(TOOL, "standard input: %s for suite %s: not sent",
 	    err == ZP_ERR_TOO_LONG ? "too long a body" : "not text (UTF-8)",
@@ -371,7 +361,7 @@ seal_stream(struct seal *s)
 	    s->speaker, &s->in, &s->out, batch_size(s), &reading);
 
 	if (err && reading)
-		return fail("standard input", err);
+		return zp_say_fail(TOOL, "standard input", err);
 	return err ? fail_whole(s, err) : ZP_OK;
 }
 
@@ -409,7 +399,7 @@ run(struct seal *s)
 	enum zp_err err = zp_load_stdio(TOOL);
 
 	if (!err && zp_secret_init() != ZP_OK)
-		err = fail("libsodium", ZP_ERR_IO);
+		err = zp_say_fail(TOOL, "libsodium", ZP_ERR_IO);
 	if (!err)
 		err = zp_confine_early();
 	if (!err)
@@ -434,7 +424,7 @@ run(struct seal *s)
 	if (!err)
 		err = zp_out_init(&s->out, STDOUT_FILENO, 4 * BLOCK);
 	if (err)
-		return fail("starting", err);
+		return zp_say_fail(TOOL, "starting", err);
 	err = s->whole ? whole_input(s) : each_line(s);
 	if (!err && s->refused)
 		return ZP_ERR_UNDELIVERED;

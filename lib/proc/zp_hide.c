@@ -97,14 +97,30 @@ add_known(struct zp_hide *h, const char *known)
 	return err ? err : zp_hide_add(h, lock);
 }
 
+/* What is not found is an error of who reads it, which says so. */
+static enum zp_err
+add_found(struct zp_hide *h, enum zp_path_kind kind, const char *value)
+{
+	char path[ZP_PATH_MAX];
+
+	if (value == NULL || zp_path_find(path, kind, value) != ZP_OK)
+		return ZP_OK;
+	return zp_hide_add(h, path);
+}
+
 enum zp_err
-zp_hide_init(struct zp_hide *h, const char *known)
+zp_hide_init(
+    struct zp_hide *h, const char *key, const char *identity, const char *known)
 {
 	enum zp_err err;
 
 	memset(h, 0, sizeof(*h));
 	err = add_keys(h);
-	return err ? err : add_known(h, known);
+	if (!err)
+		err = add_known(h, known);
+	if (!err)
+		err = add_found(h, ZP_PATH_KEY, key);
+	return err ? err : add_found(h, ZP_PATH_IDENTITY, identity);
 }
 
 const char *const *

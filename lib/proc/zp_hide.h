@@ -16,14 +16,16 @@ struct zp_hide {
 };
 
 /*
- * All *.key and *.id where keys are looked up by name, and the known
+ * All *.key and *.id where keys are looked up by name, the files that these
+ * values of -k and -i stand for (NULL, or not found: none), and the known
  * identities at `known` (NULL: the default), which need not exist: what is
  * made later beside a hidden file is hidden as well (zp_confine.h).  For that
  * it makes their lock file, and the folder beside it that transports keep
  * their names in.  ZP_ERR_MEMORY.
  */
 ZP_CHECKED enum zp_err
-zp_hide_init(struct zp_hide *h, const char *known);
+zp_hide_init(struct zp_hide *h, const char *key, const char *identity,
+    const char *known);
 
 /* One more; NULL is fine. */
 ZP_CHECKED enum zp_err

@@ -30,16 +30,6 @@ enum {
 	WORDS,
 };
 
-static enum zp_err
-fail(const char *subject, enum zp_err err)
-{
-	char buf[ZP_SAY_NAME], name[ZP_SAY_NAME];
-
-	zp_say(ZP_KEYTOOL, "%s: %s", zp_say_name(name, subject),
-	    zp_say_err(buf, err));
-	return err;
-}
-
 /* ---- new ---- */
 
 struct new
@@ -137,7 +127,7 @@ ask_channel(struct new *n)
 	enum zp_err err = zp_tty_open(&tty, false);
 
 	if (err)
-		return fail("/dev/tty", err);
+		return zp_say_fail(ZP_KEYTOOL, "/dev/tty", err);
 	snprintf(
 	    prompt, sizeof(prompt), "Channel [%.*s]: ", ZP_NAME_MAX, n->name);
 	err = zp_tty_ask(tty, prompt, line, sizeof(line), &len);
@@ -145,7 +135,7 @@ ask_channel(struct new *n)
 	if (err == ZP_ERR_TOO_LONG || (!err && len > ZP_SUITE_NAME_MAX))
 		err = ZP_ERR_NAME;
 	if (err)
-		return fail("channel", err);
+		return zp_say_fail(ZP_KEYTOOL, "channel", err);
 	if (len > 0) {
 		memcpy(n->name, line, len);
 		n->name[len] = '\0';
@@ -166,7 +156,7 @@ choose_channel(struct new *n)
 	} else {
 		err = propose(n->name);
 		if (err)
-			return fail("channel", err);
+			return zp_say_fail(ZP_KEYTOOL, "channel", err);
 		if (isatty(STDIN_FILENO))
 			err = ask_channel(n);
 		len = strlen(n->name);
@@ -174,7 +164,8 @@ choose_channel(struct new *n)
 	if (!err &&
 	    (len == sizeof(n->name) ||
 		!zp_suite_ops(n->suite)->is_name(n->name, len)))
-		err = fail(n->channel ? n->channel : "channel", ZP_ERR_NAME);
+		err = zp_say_fail(ZP_KEYTOOL,
+		    n->channel ? n->channel : "channel", ZP_ERR_NAME);
 	return err;
 }
 
@@ -196,11 +187,11 @@ derive(const struct new *n, struct zp_keyfile **kf)
 	    kf, n->suite, pass->bytes, pass->len, n->name, (unsigned)n->work);
 	zp_pass_free(pass);
 	if (err == ZP_ERR_MEMORY) {
-		fail("deriving the key", err);
+		zp_say_fail(ZP_KEYTOOL, "deriving the key", err);
 		zp_hint("--work %u takes %u MiB", (unsigned)n->work,
 		    1U << (n->work - 10));
 	} else if (err) {
-		fail("deriving the key", err);
+		zp_say_fail(ZP_KEYTOOL, "deriving the key", err);
 	}
 	return err;
 }
@@ -215,7 +206,7 @@ put_key(const struct zp_keytool_to *to, struct zp_keyfile *kf)
 	enum zp_err err = ZP_OK;
 
 	if (text == NULL) {
-		err = fail("key", ZP_ERR_MEMORY);
+		err = zp_say_fail(ZP_KEYTOOL, "key", ZP_ERR_MEMORY);
 	} else {
 		zp_writer_init(&w, text, ZP_KEYFILE_TEXT_MAX);
 		zp_keyfile_write(&w, kf);
@@ -274,7 +265,7 @@ make_key(struct new *n, struct zp_keyfile **kf)
 	if (!n->random)
 		return derive(n, kf);
 	err = zp_keyfile_make(kf, n->suite, NULL, 0, n->name, 0);
-	return err ? fail("key", err) : ZP_OK;
+	return err ? zp_say_fail(ZP_KEYTOOL, "key", err) : ZP_OK;
 }
 
 enum zp_exit
@@ -286,7 +277,8 @@ zp_keymake_new(int argc, char **argv)
 	struct new *n = calloc(1, sizeof(*n));
 
 	if (n == NULL)
-		return zp_err_status(fail("new", ZP_ERR_MEMORY));
+		return zp_err_status(
+		    zp_say_fail(ZP_KEYTOOL, "new", ZP_ERR_MEMORY));
 	if (zp_keytool_options(&new_command, &o, argc, argv, n, &status)) {
 		enum zp_err err = zp_keytool_no_operands(&o);
 		if (!err)
@@ -347,7 +339,7 @@ import_line(struct zp_pass *line, struct zp_keyfile **kf)
 		zp_say(ZP_KEYTOOL,
 		    "not an exported key (they begin with zpkey1.)");
 	else if (err)
-		fail("exported key", err);
+		zp_say_fail(ZP_KEYTOOL, "exported key", err);
 	return err;
 }
 
@@ -379,7 +371,8 @@ zp_keymake_import(int argc, char **argv)
 	struct zp_keytool_to *to = calloc(1, sizeof(*to));
 
 	if (to == NULL)
-		return zp_err_status(fail("import", ZP_ERR_MEMORY));
+		return zp_err_status(
+		    zp_say_fail(ZP_KEYTOOL, "import", ZP_ERR_MEMORY));
 	if (zp_keytool_options(&import_command, &o, argc, argv, to, &status)) {
 		enum zp_err err = zp_keytool_no_operands(&o);
 		if (!err)
@@ -410,7 +403,7 @@ make_identity(struct zp_keytool_to *to)
 	void *text = zp_secret_new(ZP_KEYFILE_TEXT_MAX);
 	err = text != NULL ? zp_identity_new(&id) : ZP_ERR_MEMORY;
 	if (err) {
-		fail("identity", err);
+		zp_say_fail(ZP_KEYTOOL, "identity", err);
 	} else {
 		zp_writer_init(&w, text, ZP_KEYFILE_TEXT_MAX);
 		zp_idfile_write(&w, id);
@@ -429,7 +422,8 @@ zp_keymake_identity(int argc, char **argv)
 	struct zp_keytool_to *to = calloc(1, sizeof(*to));
 
 	if (to == NULL)
-		return zp_err_status(fail("identity", ZP_ERR_MEMORY));
+		return zp_err_status(
+		    zp_say_fail(ZP_KEYTOOL, "identity", ZP_ERR_MEMORY));
 	if (zp_keytool_options(
 		&identity_command, &o, argc, argv, to, &status)) {
 		enum zp_err err = zp_keytool_no_operands(&o);
@@ -465,7 +459,7 @@ put_words(size_t n)
 	enum zp_err err;
 
 	if (words == NULL)
-		return fail("passphrase", ZP_ERR_MEMORY);
+		return zp_say_fail(ZP_KEYTOOL, "passphrase", ZP_ERR_MEMORY);
 	err = zp_words_make(words, n);
 	if (!err) {
 		memcpy(words + strlen(words), "\n", 2);
@@ -473,7 +467,7 @@ put_words(size_t n)
 	}
 	zp_secret_free(words);
 	if (err)
-		return fail("standard output", err);
+		return zp_say_fail(ZP_KEYTOOL, "standard output", err);
 	zp_say(ZP_KEYTOOL, "%u bits", (unsigned)n * ZP_WORDS_BITS);
 	return ZP_OK;
 }

@@ -121,6 +121,24 @@ zp_load_key(const char *tool, const char *value, struct zp_keyfile **kf)
 }
 
 enum zp_err
+zp_load_channel_key(const char *tool, const char *value, struct zp_keyfile **kf)
+{
+	struct zp_keyfile *loaded;
+	enum zp_err err = zp_load_key(tool, value, &loaded);
+
+	if (err)
+		return err;
+	if (loaded->conv != NULL) {
+		zp_say(tool, "%s: a conversation's key; a channel's is needed",
+		    value);
+		zp_keyfile_free(loaded);
+		return ZP_ERR_KEY;
+	}
+	*kf = loaded;
+	return ZP_OK;
+}
+
+enum zp_err
 zp_load_identity(const char *tool, const char *value, struct zp_identity **id)
 {
 	char path[ZP_PATH_MAX];

@@ -34,6 +34,11 @@ zp_load_say(const char *tool, const char *path, enum zp_err err,
 ZP_CHECKED enum zp_err
 zp_load_key(const char *tool, const char *value, struct zp_keyfile **kf);
 
+/* The same where a conversation's key is of no use: ZP_ERR_KEY, said. */
+ZP_CHECKED enum zp_err
+zp_load_channel_key(
+    const char *tool, const char *value, struct zp_keyfile **kf);
+
 /* The identity for a value of -i; *id stays NULL without a value. */
 ZP_CHECKED enum zp_err
 zp_load_identity(const char *tool, const char *value, struct zp_identity **id);

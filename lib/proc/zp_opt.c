@@ -347,3 +347,13 @@ zp_say_err(char buf[static ZP_SAY_NAME], enum zp_err err)
 	snprintf(buf, ZP_SAY_NAME, "%s", strerror(errno));
 	return buf;
 }
+
+enum zp_err
+zp_say_fail(const char *tool, const char *subject, enum zp_err err)
+{
+	char buf[ZP_SAY_NAME], name[ZP_SAY_NAME];
+
+	zp_say(
+	    tool, "%s: %s", zp_say_name(name, subject), zp_say_err(buf, err));
+	return err;
+}

@@ -97,4 +97,8 @@ zp_say_uid(char to[static ZP_SAY_NAME], const char *uid);
 const char *
 zp_say_err(char buf[static ZP_SAY_NAME], enum zp_err err);
 
+/* "tool: subject: what the error says", with both of these.  Returns err. */
+enum zp_err
+zp_say_fail(const char *tool, const char *subject, enum zp_err err);
+
 #endif
