@@ -2,7 +2,6 @@
  * zpinc-handshake: makes one conversation with others who are online, and
  * leaves its key in a file.
  */
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,10 +2,8 @@
  * zpinc-pipe: lines in are messages out, messages in are lines out, over any
  * relays.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "crypt/zp_secret.h"
 #include "proc/zp_confine.h"
@@ -19,7 +17,6 @@
 #include "proc/zp_uids.h"
 #include "proto/zp_format.h"
 #include "proto/zp_machine.h"
-#include "store/zp_path.h"
 
 #define TOOL "zpinc-pipe"
 #define USAGE                                                                  \

@@ -6,17 +6,16 @@
 #include <time.h>
 
 #include "crypt/zp_open.h"
-#include "crypt/zp_pseudo.h"
 #include "crypt/zp_secret.h"
 #include "proto/zp_parts.h"
 #include "proto/zp_replay.h"
 #include "proto/zp_session.h"
 #include "store/zp_keyfile.h"
+#include "store/zp_suite_zp1.h"
 
 struct zpinc_key {
-	struct zp_keyfile *kf; /* or, of a password: */
-	struct zp_key *own;
-	char topic[ZP_TOPIC_LEN + 1];
+	struct zp_keyfile *kf;
+	char topic[ZP_SUITE_TOPIC_MAX];
 };
 
 struct zpinc_sender {
@@ -91,21 +90,10 @@ zpinc_now(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* amac and aenc of either kind of key. */
-static void
-subkeys(const struct zpinc_key *k, const uint8_t **amac, const uint8_t **aenc)
-{
-	const struct zp_convfile *c = k->kf ? k->kf->conv : NULL;
-	const struct zp_key *key = k->kf ? k->kf->key : k->own;
-
-	*amac = c ? c->amac : zp_key_amac(key);
-	*aenc = c ? c->aenc : zp_key_aenc(key);
-}
-
 const char *
 zpinc_key_channel(const struct zpinc_key *key)
 {
-	return key->kf ? zp_keyfile_channel(key->kf) : zp_key_channel(key->own);
+	return zp_keyfile_channel(key->kf);
 }
 
 const char *
@@ -114,29 +102,15 @@ zpinc_key_topic(const struct zpinc_key *key)
 	return key->topic;
 }
 
-/* The channel's pseudonym, and as text in the key. */
-static enum zp_err
-make_topic(struct zpinc_key *key, uint8_t rp[static ZP_PSEUDONYM_LEN])
-{
-	const uint8_t *amac, *aenc;
-
-	subkeys(key, &amac, &aenc);
-	enum zp_err err = zp_pseudo_make(
-	    rp, amac, aenc, ZP_PSEUDO_CHAN, zpinc_key_channel(key));
-	if (!err)
-		zp_record_topic(key->topic, rp);
-	return err;
-}
-
+/* Ends the making of a key whose kf is set unless there was an error. */
 static int
 finish_key(struct zpinc_key **to, struct zpinc_key *key, enum zp_err err)
 {
-	uint8_t rp[ZP_PSEUDONYM_LEN];
-
-	if (!err && key->kf != NULL && key->kf->suite != ZP_SUITE_ZP1)
+	if (!err && key->kf->suite != ZP_SUITE_ZP1)
 		err = ZP_ERR_SUITE;
-	if (!err)
-		err = make_topic(key, rp);
+	if (!err &&
+	    !zp_keyfile_ops(key->kf)->topic(key->kf, false, true, key->topic))
+		err = ZP_ERR_NAME;
 	if (err)
 		zpinc_key_free(key);
 	else
@@ -163,8 +137,11 @@ zpinc_key_derive(struct zpinc_key **to, const void *password, size_t len,
 
 	if (key == NULL)
 		return ZPINC_ENOMEM;
-	return finish_key(
-	    to, key, zp_key_derive(&key->own, password, len, channel, work));
+	if (password == NULL)
+		return finish_key(to, key, ZP_ERR_PASSWORD);
+	return finish_key(to, key,
+	    zp_keyfile_make(
+		&key->kf, ZP_SUITE_ZP1, password, len, channel, work));
 }
 
 void
@@ -173,7 +150,6 @@ zpinc_key_free(struct zpinc_key *key)
 	if (key == NULL)
 		return;
 	zp_keyfile_free(key->kf);
-	zp_key_free(key->own);
 	free(key);
 }
 
@@ -182,32 +158,18 @@ static enum zp_err
 make_sender(struct zpinc_sender *s, const struct zpinc_key *key,
     const char *uid, size_t max_record)
 {
-	const struct zp_convfile *c = key->kf ? key->kf->conv : NULL;
+	const struct zp_convfile *c = key->kf->conv;
 	struct zp_session_params params = {
 	    .kind = c ? ZP_KIND_MESSAGE : ZP_KIND_NOTE,
 	    .max_record = max_record};
-	struct zp_sigctx ctx = {0};
+	struct zp_sigctx ctx;
 	struct zp_sealer *sealer;
-	const uint8_t *amac, *aenc, *k;
-	enum zp_err err;
+	const uint8_t *k;
 
-	subkeys(key, &amac, &aenc);
-	err = zp_pseudo_make(
-	    ctx.rp, amac, aenc, ZP_PSEUDO_CHAN, zpinc_key_channel(key));
-	if (err)
-		return err;
-	if (c != NULL) {
-		if (uid != NULL && strcmp(uid, c->members[c->me].uid) != 0)
-			return ZP_ERR_NAME;
-		memcpy(ctx.p, c->members[c->me].p, sizeof(ctx.p));
-		memcpy(ctx.keyid, c->id, sizeof(ctx.keyid));
-		k = c->key;
-	} else {
-		if (uid == NULL)
-			return ZP_ERR_NAME;
-		err = zp_pseudo_make(ctx.p, amac, aenc, ZP_PSEUDO_USER, uid);
-		k = zp_key_msgkey(key->kf ? key->kf->key : key->own);
-	}
+	if (c == NULL ? uid == NULL
+		      : uid != NULL && strcmp(uid, c->members[c->me].uid) != 0)
+		return ZP_ERR_NAME;
+	enum zp_err err = zp_suite_zp1_context(key->kf, uid, &ctx, &k);
 	if (!err)
 		err = zp_sealer_new(&sealer, k, &ctx, s->id);
 	if (err)
@@ -296,32 +258,11 @@ give_up(void *arg, const struct zp_body *body, enum zp_err why, bool begun)
 static enum zp_err
 make_reader(struct zpinc_reader *r)
 {
-	const struct zp_convfile *c = r->key->kf ? r->key->kf->conv : NULL;
-	const uint8_t *amac, *aenc;
-	unsigned slot;
-	enum zp_err err;
+	enum zp_err err = zp_suite_zp1_opener(r->key->kf, &r->opener);
 
-	subkeys(r->key, &amac, &aenc);
-	err = zp_opener_new(&r->opener, amac, aenc, zpinc_key_channel(r->key));
 	if (!err)
 		err = zp_parts_new(&r->parts, false, give_up, r);
-	if (!err)
-		err = zp_replay_new(&r->replay);
-	if (err)
-		return err;
-	if (c == NULL)
-		return zp_opener_add(r->opener,
-		    zp_key_msgkey(r->key->kf ? r->key->kf->key : r->key->own),
-		    NULL, NULL, 0, &slot);
-	uint8_t(*members)[ZP_PSEUDONYM_LEN] = calloc(c->n, sizeof(*members));
-	if (members == NULL)
-		return ZP_ERR_MEMORY;
-	for (size_t i = 0; i < c->n; i++)
-		memcpy(members[i], c->members[i].p, sizeof(*members));
-	err = zp_opener_add(r->opener, c->key, c->id,
-	    (const uint8_t(*)[ZP_PSEUDONYM_LEN])members, c->n, &slot);
-	free(members);
-	return err;
+	return err ? err : zp_replay_new(&r->replay);
 }
 
 int
@@ -356,7 +297,7 @@ hand_over(struct zpinc_reader *r, const struct zp_piece *piece,
     int (*take)(void *, const struct zpinc_note *), void *arg)
 {
 	const struct zp_body *b = piece->body;
-	const struct zp_convfile *c = r->key->kf ? r->key->kf->conv : NULL;
+	const struct zp_convfile *c = r->key->kf->conv;
 	struct zpinc_note note = {.kind = (int)b->kind,
 	    .uid = b->uid,
 	    .time_ms = b->time,
@@ -366,14 +307,8 @@ hand_over(struct zpinc_reader *r, const struct zp_piece *piece,
 	    .conversation = c ? c->id : NULL,
 	    .body = piece->data,
 	    .len = piece->len};
-	struct zp_replay_name name = {.kind = (uint8_t)b->kind,
-	    .seq = b->seq,
-	    .time = b->time,
-	    .has_first = b->kind == ZP_KIND_MESSAGE,
-	    .first = b->first};
+	struct zp_replay_name name = zp_suite_zp1_body_name(b);
 
-	memcpy(name.p, b->p, sizeof(name.p));
-	memcpy(name.sid, b->sid, sizeof(name.sid));
 	int error = number(zp_replay_mark(r->replay, &name, 0));
 	if (error)
 		return error;
@@ -398,11 +333,7 @@ one_record(struct zpinc_reader *r, const struct zp_record *rec,
 	if (op.payload.kind != ZP_KIND_NOTE &&
 	    op.payload.kind != ZP_KIND_MESSAGE)
 		return ZPINC_ENOTOURS;
-	struct zp_replay_name name = {.kind = op.payload.kind,
-	    .seq = op.payload.seq,
-	    .time = op.payload.time};
-	memcpy(name.p, op.p, sizeof(name.p));
-	memcpy(name.sid, op.payload.sid, sizeof(name.sid));
+	struct zp_replay_name name = zp_suite_zp1_record_name(&op);
 	if (zp_replay_check(r->replay, &name) == ZP_REPLAY_AGAIN)
 		return ZPINC_EREPLAY;
 	r->given_up = ZP_OK;

@@ -129,25 +129,26 @@ struct zp_speaker {
 	uint64_t taken; /* without a state */
 };
 
-/* Who speaks to whom under which key. */
-static enum zp_err
-make_context(struct zp_speaker *s)
+enum zp_err
+zp_suite_zp1_context(const struct zp_keyfile *kf, const char *uid,
+    struct zp_sigctx *ctx, const uint8_t **key)
 {
-	const struct zp_keyfile *kf = s->how.kf;
 	const struct zp_convfile *c = kf->conv;
+	struct zp_sigctx made = {0};
 	enum zp_err err =
-	    pseudonym_of(kf, ZP_PSEUDO_CHAN, zp_keyfile_channel(kf), s->ctx.rp);
+	    pseudonym_of(kf, ZP_PSEUDO_CHAN, zp_keyfile_channel(kf), made.rp);
 
+	if (!err && c == NULL)
+		err = pseudonym_of(kf, ZP_PSEUDO_USER, uid, made.p);
 	if (err)
 		return err;
 	if (c != NULL) {
-		memcpy(s->ctx.p, c->members[c->me].p, sizeof(s->ctx.p));
-		memcpy(s->ctx.keyid, c->id, sizeof(s->ctx.keyid));
-		s->key = c->key;
-		return ZP_OK;
+		memcpy(made.p, c->members[c->me].p, sizeof(made.p));
+		memcpy(made.keyid, c->id, sizeof(made.keyid));
 	}
-	s->key = zp_key_msgkey(kf->key);
-	return pseudonym_of(kf, ZP_PSEUDO_USER, s->how.uid, s->ctx.p);
+	*key = c != NULL ? c->key : zp_key_msgkey(kf->key);
+	*ctx = made;
+	return ZP_OK;
 }
 
 static enum zp_err
@@ -195,7 +196,8 @@ speak(struct zp_speaker **to, const struct zp_speaking *how)
 	if (s == NULL)
 		return ZP_ERR_MEMORY;
 	s->how = *how;
-	enum zp_err err = make_context(s);
+	enum zp_err err =
+	    zp_suite_zp1_context(how->kf, how->uid, &s->ctx, &s->key);
 	if (!err)
 		err = begin_session(s, how->sid);
 	if (err)
@@ -284,9 +286,8 @@ struct zp_listener {
 	enum zp_err failed; /* from within a report */
 };
 
-/* What names a body that is whole or given up. */
-static struct zp_replay_name
-name_of(const struct zp_body *b)
+struct zp_replay_name
+zp_suite_zp1_body_name(const struct zp_body *b)
 {
 	struct zp_replay_name n = {.kind = (uint8_t)b->kind,
 	    .seq = b->seq,
@@ -308,7 +309,7 @@ static void
 give_up(void *arg, const struct zp_body *b, enum zp_err why, bool begun)
 {
 	struct zp_listener *l = arg;
-	struct zp_replay_name n = name_of(b);
+	struct zp_replay_name n = zp_suite_zp1_body_name(b);
 
 	/* Its first part may be among those missing. */
 	n.has_first = b->first != 0;
@@ -320,22 +321,40 @@ give_up(void *arg, const struct zp_body *b, enum zp_err why, bool begun)
 
 /* The one key there is in the file. */
 static enum zp_err
-add_key(struct zp_listener *l)
+add_key(struct zp_opener *o, const struct zp_keyfile *kf)
 {
-	const struct zp_convfile *c = l->how.kf->conv;
+	const struct zp_convfile *c = kf->conv;
 	unsigned slot;
 
 	if (c == NULL)
-		return zp_opener_add(l->opener, zp_key_msgkey(l->how.kf->key),
-		    NULL, NULL, 0, &slot);
+		return zp_opener_add(
+		    o, zp_key_msgkey(kf->key), NULL, NULL, 0, &slot);
 	uint8_t(*members)[ZP_PSEUDONYM_LEN] = calloc(c->n, sizeof(*members));
 	if (members == NULL)
 		return ZP_ERR_MEMORY;
 	for (size_t i = 0; i < c->n; i++)
 		memcpy(members[i], c->members[i].p, sizeof(*members));
-	enum zp_err err = zp_opener_add(l->opener, c->key, c->id,
+	enum zp_err err = zp_opener_add(o, c->key, c->id,
 	    (const uint8_t(*)[ZP_PSEUDONYM_LEN])members, c->n, &slot);
 	free(members);
+	return err;
+}
+
+enum zp_err
+zp_suite_zp1_opener(const struct zp_keyfile *kf, struct zp_opener **to)
+{
+	struct ckey k = ckey_of(kf);
+	struct zp_opener *o;
+	enum zp_err err =
+	    zp_opener_new(&o, k.amac, k.aenc, zp_keyfile_channel(kf));
+
+	if (err)
+		return err;
+	err = add_key(o, kf);
+	if (err)
+		zp_opener_free(o);
+	else
+		*to = o;
 	return err;
 }
 
@@ -353,15 +372,12 @@ static enum zp_err
 listen_to(struct zp_listener **to, const struct zp_listening *how)
 {
 	struct zp_listener *l = calloc(1, sizeof(*l));
-	struct ckey k = ckey_of(how->kf);
 
 	if (l == NULL)
 		return ZP_ERR_MEMORY;
 	l->how = *how;
 	l->channel = zp_keyfile_channel(how->kf);
-	enum zp_err err = zp_opener_new(&l->opener, k.amac, k.aenc, l->channel);
-	if (!err)
-		err = add_key(l);
+	enum zp_err err = zp_suite_zp1_opener(how->kf, &l->opener);
 	if (!err)
 		err = zp_parts_new(&l->parts, how->stream, give_up, l);
 	if (err)
@@ -453,8 +469,8 @@ is_ours(const struct zp_listener *l, const struct zp_record *rec)
 	return zp_opener_is_ours(l->opener, rec);
 }
 
-static struct zp_replay_name
-name_of_record(const struct zp_opened *o)
+struct zp_replay_name
+zp_suite_zp1_record_name(const struct zp_opened *o)
 {
 	struct zp_replay_name n = {.kind = o->payload.kind,
 	    .seq = o->payload.seq,
@@ -469,7 +485,7 @@ enum zp_err
 zp_suite_zp1_skip(
     struct zp_listener *l, const struct zp_opened *opened, uint64_t now)
 {
-	struct zp_replay_name n = name_of_record(opened);
+	struct zp_replay_name n = zp_suite_zp1_record_name(opened);
 
 	if (zp_replay_check(l->replay, &n) != ZP_REPLAY_NEW)
 		return ZP_OK;
@@ -479,7 +495,7 @@ zp_suite_zp1_skip(
 static enum zp_again
 again(struct zp_listener *l)
 {
-	struct zp_replay_name n = name_of_record(&l->opened);
+	struct zp_replay_name n = zp_suite_zp1_record_name(&l->opened);
 
 	switch (zp_replay_check(l->replay, &n)) {
 	case ZP_REPLAY_NEW:
@@ -526,7 +542,7 @@ put_piece(const struct zp_listener *l, struct zp_piece_shown *to)
 	to->restored = false;
 	if (!l->how.restored)
 		return;
-	n = name_of(b);
+	n = zp_suite_zp1_body_name(b);
 	to->restored = zp_replay_check(l->replay, &n) == ZP_REPLAY_RESTORED;
 }
 
@@ -554,7 +570,7 @@ zp_suite_zp1_say(struct zp_listener *l, const struct zp_body *body,
 static enum zp_err
 shown(struct zp_listener *l, uint64_t now)
 {
-	struct zp_replay_name n = name_of(l->piece.body);
+	struct zp_replay_name n = zp_suite_zp1_body_name(l->piece.body);
 	enum zp_err err = zp_replay_mark(l->replay, &n, now);
 
 	return l->failed ? l->failed : err;
