@@ -24,17 +24,6 @@ teardown() {
 	wait
 }
 
-await() {
-	local i
-	for ((i = 0; i < 1000; i++)); do
-		"$@" && return 0
-		sleep 0.02
-	done
-	echo "never true: $*"
-	tail -n 20 ./*.err ./*.out
-	return 1
-}
-
 # block WORDS: the shell commands of README that contain WORDS, as they are.
 block() {
 	awk -v words="$1" '

@@ -38,3 +38,17 @@ errors() {
 		return 1
 	}
 }
+
+# await COMMAND...: until it is true, at most 40 seconds, or $AWAIT.
+await() {
+	local i
+	for ((i = 0; i < ${AWAIT:-40} * 50; i++)); do
+		if "$@"; then
+			return 0
+		fi
+		sleep 0.02
+	done
+	echo "never true: $*"
+	tail -n 30 ./*.err ./*.out | cut -c 1-300
+	return 1
+}

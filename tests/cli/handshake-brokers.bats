@@ -23,16 +23,6 @@ free_port() {
 s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-await() { # COMMAND...: at most ten seconds
-	local i
-	for ((i = 0; i < 500; i++)); do
-		! "$@" > /dev/null 2>&1 || return 0
-		sleep 0.02
-	done
-	echo "never: $*" >&2
-	return 1
-}
-
 # example NAME: that example of the manual, with the server and folder here.
 example() {
 	awk -v name="$1" '

@@ -12,41 +12,7 @@ from nacl.exceptions import CryptoError
 
 import mles_proto
 import mles_wire
-
-
-def head(major, n):
-    if n < 24:
-        return bytes([major | n])
-    for code, size in ((24, 1), (25, 2), (26, 4)):
-        if n < 1 << 8 * size:
-            return bytes([major | code]) + n.to_bytes(size, "big")
-    raise ValueError(n)
-
-
-def text(s):
-    return head(0x60, len(s)) + s.encode()
-
-
-def cbor(uid, channel, message):
-    return (b"\xa3" + text("uid") + text(uid) + text("channel") +
-            text(channel) + text("message") + head(0x40, len(message)) +
-            message)
-
-
-def fields(b):
-    """The map of a frame in the form that clients write."""
-    def item(at):
-        n, at = b[at] & 31, at + 1
-        if n >= 24:
-            size = 1 << (n - 24)
-            n, at = int.from_bytes(b[at:at + size], "big"), at + size
-        return b[at:at + n], at + n
-
-    got, at = {}, 1
-    for _ in range(b[0] & 31):
-        k, at = item(at)
-        got[k.decode()], at = item(at)
-    return got
+from mles_cbor import cbor, fields
 
 
 def b64(raw):

@@ -25,6 +25,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 
 import mles_proto  # noqa: E402
 import mles_wire  # noqa: E402
+from mles_cbor import cbor, fields  # noqa: E402
 from mles_wire import quote, urllib  # noqa: E402
 
 
@@ -78,36 +79,6 @@ def b64(raw):
     return base64.b64encode(raw).decode()
 
 
-def head(major, n):
-    if n < 24:
-        return bytes([major | n])
-    size = 1 if n < 256 else 2 if n < 65536 else 4
-    return bytes([major | {1: 24, 2: 25, 4: 26}[size]]) + n.to_bytes(size,
-                                                                     "big")
-
-
-def cbor(uid, channel, message):
-    text = (b"uid", uid.encode(), b"channel", channel.encode(), b"message")
-    return (b"\xa3" + b"".join(head(0x60, len(t)) + t for t in text) +
-            head(0x40, len(message)) + message)
-
-
-def uncbor(b):
-    """A frame in the one form that clients write."""
-    def item(at):
-        n, at = b[at] & 31, at + 1
-        if n >= 24:
-            size = 1 << (n - 24)
-            n, at = int.from_bytes(b[at:at + size], "big"), at + size
-        return b[at:at + n], at + n
-
-    got, at = {}, 1
-    while at < len(b):
-        key, at = item(at)
-        got[key.decode()], at = item(at)
-    return got
-
-
 class Talk:
     def __init__(self, password, channel, uid):
         key = mles_wire.stretch(quote(password).encode(),
@@ -133,7 +104,7 @@ class Talk:
                 json.loads(frame)["uid"]))
             self.member.text_frame(name)
             return
-        got = uncbor(frame)
+        got = fields(frame)
         line = "ml1." + ".".join(mles_wire.b64u(x) for x in (
             base64.b64decode(got["channel"]), base64.b64decode(got["uid"]),
             got["message"]))

@@ -10,6 +10,7 @@ import sys
 import drive
 import mles_proto
 import mles_wire
+from mles_cbor import fields
 from test_schedules import Tap
 
 VECTORS = os.path.join(drive.ROOT, "tests", "vectors")
@@ -27,28 +28,13 @@ def frames_of(group):
         if step["kind"] != "frame":
             continue
         cbor = bytes.fromhex(step["cbor"])
-        fields = take_apart(cbor)
+        got = fields(cbor)
         line = "ml1." + ".".join(mles_wire.b64u(x) for x in (
-            base64.b64decode(fields["channel"]),
-            base64.b64decode(fields["uid"]), fields["message"]))
+            base64.b64decode(got["channel"]),
+            base64.b64decode(got["uid"]), got["message"]))
         f = channel.open(line, [None, secret])
         looks.append((f.uid, len(f.keys), f.flags, f.secret is not None))
     return looks
-
-
-def take_apart(b):
-    def item(o):
-        n, o = b[o] & 31, o + 1
-        if n > 23:
-            size = 1 << (n - 24)
-            n, o = int.from_bytes(b[o:o + size], "big"), o + size
-        return b[o:o + n], o + n
-
-    fields, o = {}, 1
-    while o < len(b):
-        key, o = item(o)
-        fields[key.decode()], o = item(o)
-    return fields
 
 
 def model_of(group, count):

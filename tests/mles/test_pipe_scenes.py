@@ -11,7 +11,8 @@ import websockets
 import drive
 import mles_proto
 import mles_wire
-from app import App, b64, cbor
+from app import App, b64
+from mles_cbor import cbor
 from mles_proto import DATA, FULL, Frame
 from test_pipe import Pipe, Room, clock, main, until
 from test_schedules import Tap

@@ -23,17 +23,6 @@ teardown() {
 	wait
 }
 
-await() {
-	local i
-	for ((i = 0; i < 1000; i++)); do
-		"$@" && return 0
-		sleep 0.02
-	done
-	echo "never true: $*"
-	tail -n 20 ./*.err ./*.out
-	return 1
-}
-
 @test "static tools need no library, and do what the others do" {
 	[ "$MODE" = release ] || skip "sanitizers are not linked statically"
 	local static=$ZP_BUILD/static t

@@ -9,24 +9,14 @@
 
 #include "proc/zp_child.h"
 #include "tap.h"
+#include "tmp.h"
 
 static char dir[] = "/tmp/zp_child.XXXXXX";
-
-static const char *
-in_dir(const char *name)
-{
-	static char paths[4][PATH_MAX];
-	static unsigned next;
-	char *p = paths[next++ % 4];
-
-	snprintf(p, PATH_MAX, "%s/%s", dir, name);
-	return p;
-}
 
 static void
 put_script(const char *name, const char *text, mode_t mode)
 {
-	int fd = open(in_dir(name), O_WRONLY | O_CREAT | O_TRUNC, 0700);
+	int fd = open(tmp_path(dir, name), O_WRONLY | O_CREAT | O_TRUNC, 0700);
 
 	if (fd < 0 || write(fd, text, strlen(text)) < 0 ||
 	    fchmod(fd, mode) != 0)
@@ -97,11 +87,12 @@ test_find(void)
 	put_script("zpinc-zptest", "#!/bin/sh\nexit 7\n", 0700);
 	put_script("zpinc-mqtt", "#!/bin/sh\nexit 8\n", 0700);
 	put_script("zpinc-plain", "#!/bin/sh\n", 0600);
-	mkdir(in_dir("zpinc-folder"), 0700);
+	mkdir(tmp_path(dir, "zpinc-folder"), 0700);
 	IS(zp_child_find("t", "zptest", path), ZP_OK, "a scheme's is on PATH");
-	OK(strcmp(path, in_dir("zpinc-zptest")) == 0, "and its path is told");
+	OK(strcmp(path, tmp_path(dir, "zpinc-zptest")) == 0,
+	    "and its path is told");
 	OK(zp_child_find("t", "mqtts", path) == ZP_OK &&
-		strcmp(path, in_dir("zpinc-mqtt")) == 0,
+		strcmp(path, tmp_path(dir, "zpinc-mqtt")) == 0,
 	    "mqtts is spoken by zpinc-mqtt");
 	IS(zp_child_find("t", "nosuch", path), ZP_ERR_NOT_FOUND,
 	    "an unknown scheme is not found");
@@ -178,7 +169,7 @@ static void
 test_failures(void)
 {
 	const char *const missing[] = {"/nonexistent/zpinc-x", NULL};
-	const char *const shellless[] = {in_dir("noexec"), NULL};
+	const char *const shellless[] = {tmp_path(dir, "noexec"), NULL};
 	struct zp_child_plan plan = {.argv = missing,
 	    .in = ZP_CHILD_PIPE,
 	    .out = ZP_CHILD_PIPE,
@@ -398,7 +389,7 @@ test_tell(void)
 static void
 test_confined(void)
 {
-	const char *hide[] = {in_dir("key"), NULL};
+	const char *hide[] = {tmp_path(dir, "key"), NULL};
 	const char *all[] = {"/", NULL};
 	const struct zp_confine_paths paths = {.write = all, .hide = hide};
 	char command[PATH_MAX + 64];
@@ -410,8 +401,8 @@ test_confined(void)
 	    .tool = "test_child",
 	    .must = true};
 
-	snprintf(
-	    command, sizeof(command), "cat %s || echo none", in_dir("key"));
+	snprintf(command, sizeof(command), "cat %s || echo none",
+	    tmp_path(dir, "key"));
 	plan.command = command;
 	put_script("key", "secret\n", 0600);
 	if (!zp_confine_has_paths()) {

@@ -31,24 +31,13 @@
 
 #include "proc/zp_confine.h"
 #include "tap.h"
+#include "tmp.h"
 
 /* A child's exit status that says all was as it should be. */
 #define GOOD 40
 #define BAD 41
 
 static char dir[] = "/tmp/zp_confine.XXXXXX";
-
-/* The path of a file in the test's directory; static, four at a time. */
-static const char *
-in_dir(const char *name)
-{
-	static char paths[4][PATH_MAX];
-	static unsigned next;
-	char *p = paths[next++ % 4];
-
-	snprintf(p, PATH_MAX, "%s/%s", dir, name);
-	return p;
-}
 
 static void
 put_file(const char *path)
@@ -206,7 +195,7 @@ test_early(void)
 static bool
 keyed(unsigned flags)
 {
-	const char *dirs[] = {in_dir("state"), NULL};
+	const char *dirs[] = {tmp_path(dir, "state"), NULL};
 
 	return zp_confine_early() == ZP_OK &&
 	    zp_confine_keyed("test_confine", true, flags, dirs) == ZP_OK;
@@ -371,12 +360,13 @@ opens_nothing(void)
 {
 	struct stat st;
 
-	return keyed(0) && denied(in_dir("key"), O_RDONLY) &&
+	return keyed(0) && denied(tmp_path(dir, "key"), O_RDONLY) &&
 	    denied("/etc/passwd", O_RDONLY) &&
-	    denied(in_dir("new"), O_WRONLY | O_CREAT) &&
-	    stat(in_dir("key"), &st) != 0 && unlink(in_dir("key")) != 0 &&
-	    rename(in_dir("key"), in_dir("new")) != 0 &&
-	    chmod(in_dir("key"), 0644) != 0 && chdir("/") != 0;
+	    denied(tmp_path(dir, "new"), O_WRONLY | O_CREAT) &&
+	    stat(tmp_path(dir, "key"), &st) != 0 &&
+	    unlink(tmp_path(dir, "key")) != 0 &&
+	    rename(tmp_path(dir, "key"), tmp_path(dir, "new")) != 0 &&
+	    chmod(tmp_path(dir, "key"), 0644) != 0 && chdir("/") != 0;
 }
 
 static bool
@@ -403,24 +393,26 @@ own_files(void)
 
 	if (!keyed(ZP_CONFINE_FILES))
 		return false;
-	fd = open(in_dir("state/new"), O_RDWR | O_CREAT | O_EXCL, 0600);
+	fd = open(tmp_path(dir, "state/new"), O_RDWR | O_CREAT | O_EXCL, 0600);
 	bool good = fd >= 0 && flock(fd, LOCK_EX) == 0 &&
 	    write(fd, "state", 5) == 5 && fsync(fd) == 0 &&
-	    link(in_dir("state/new"), in_dir("state/other")) == 0 &&
-	    unlink(in_dir("state/other")) == 0 &&
-	    rename(in_dir("state/new"), in_dir("state/seen")) == 0 &&
+	    link(tmp_path(dir, "state/new"), tmp_path(dir, "state/other")) ==
+		0 &&
+	    unlink(tmp_path(dir, "state/other")) == 0 &&
+	    rename(tmp_path(dir, "state/new"), tmp_path(dir, "state/seen")) ==
+		0 &&
 	    pread(fd, got, 5, 0) == 5 && ftruncate(fd, 0) == 0;
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	return good && fcntl(fd, F_SETLK, &lock) == 0 &&
-	    opens(in_dir("state/seen"), O_RDONLY) &&
-	    unlink(in_dir("state/seen")) == 0;
+	    opens(tmp_path(dir, "state/seen"), O_RDONLY) &&
+	    unlink(tmp_path(dir, "state/seen")) == 0;
 }
 
 static bool
 others_files(void)
 {
 	return keyed(ZP_CONFINE_FILES) && denied("/etc/passwd", O_RDONLY) &&
-	    denied(in_dir("out/key"), O_RDONLY) &&
+	    denied(tmp_path(dir, "out/key"), O_RDONLY) &&
 	    denied("/tmp/zp_confine.new", O_WRONLY | O_CREAT) &&
 	    denied("/proc/self/maps", O_RDONLY);
 }
@@ -430,8 +422,8 @@ static bool
 linked_files(void)
 {
 	return keyed(ZP_CONFINE_FILES) &&
-	    denied(in_dir("state/link"), O_RDONLY) &&
-	    symlink("/etc/passwd", in_dir("state/more")) != 0;
+	    denied(tmp_path(dir, "state/link"), O_RDONLY) &&
+	    symlink("/etc/passwd", tmp_path(dir, "state/more")) != 0;
 }
 
 static void
@@ -549,7 +541,8 @@ test_keyed(void)
 	OK(went_well(threads_allowed), "threads work when allowed");
 	OK(went_well(opens_nothing),
 	    "it can open, stat, make, move and remove no file");
-	OK(opens(in_dir("key"), O_RDONLY), "and the file is still there");
+	OK(opens(tmp_path(dir, "key"), O_RDONLY),
+	    "and the file is still there");
 	OK(went_well(maps_no_code), "it can make no memory executable");
 #ifdef __linux__
 	test_keyed_linux();
@@ -575,8 +568,8 @@ transport(const struct zp_confine_paths *paths)
 static bool
 apart(void)
 {
-	const char *write[] = {in_dir("relay"), NULL};
-	const char *read[] = {in_dir("netrc"), NULL};
+	const char *write[] = {tmp_path(dir, "relay"), NULL};
+	const char *read[] = {tmp_path(dir, "netrc"), NULL};
 	const struct zp_confine_paths p = {
 	    .read = read, .write = write, .system = true, .apart = true};
 
@@ -586,20 +579,22 @@ apart(void)
 static bool
 no_key_files(void)
 {
-	return apart() && denied(in_dir("key"), O_RDONLY) &&
-	    denied(in_dir("hidden"), O_RDONLY) &&
-	    denied(in_dir("new"), O_WRONLY | O_CREAT) &&
-	    denied(in_dir("out/key"), O_RDONLY) && unlink(in_dir("key")) != 0;
+	return apart() && denied(tmp_path(dir, "key"), O_RDONLY) &&
+	    denied(tmp_path(dir, "hidden"), O_RDONLY) &&
+	    denied(tmp_path(dir, "new"), O_WRONLY | O_CREAT) &&
+	    denied(tmp_path(dir, "out/key"), O_RDONLY) &&
+	    unlink(tmp_path(dir, "key")) != 0;
 }
 
 static bool
 what_it_needs(void)
 {
-	return apart() && opens(in_dir("netrc"), O_RDONLY) &&
-	    denied(in_dir("netrc"), O_RDWR) &&
-	    opens(in_dir("relay/a.zp"), O_RDWR | O_CREAT) &&
-	    rename(in_dir("relay/a.zp"), in_dir("relay/b.zp")) == 0 &&
-	    unlink(in_dir("relay/b.zp")) == 0 &&
+	return apart() && opens(tmp_path(dir, "netrc"), O_RDONLY) &&
+	    denied(tmp_path(dir, "netrc"), O_RDWR) &&
+	    opens(tmp_path(dir, "relay/a.zp"), O_RDWR | O_CREAT) &&
+	    rename(tmp_path(dir, "relay/a.zp"), tmp_path(dir, "relay/b.zp")) ==
+	    0 &&
+	    unlink(tmp_path(dir, "relay/b.zp")) == 0 &&
 	    opens("/etc/passwd", O_RDONLY) && denied("/etc/passwd", O_RDWR) &&
 	    opens("/dev/null", O_WRONLY) && opens("/dev/urandom", O_RDONLY);
 }
@@ -612,7 +607,7 @@ programs(void)
 
 	snprintf(command, sizeof(command),
 	    "cat %s 2>/dev/null && exit 41; read x <%s && exit 40",
-	    in_dir("key"), in_dir("netrc"));
+	    tmp_path(dir, "key"), tmp_path(dir, "netrc"));
 	if (apart())
 		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	return false;
@@ -622,7 +617,7 @@ static bool
 inherited(void)
 {
 	char c;
-	int fd = open(in_dir("key"), O_RDONLY);
+	int fd = open(tmp_path(dir, "key"), O_RDONLY);
 
 	return fd >= 0 && apart() && read(fd, &c, 1) == 1;
 }
@@ -653,16 +648,16 @@ static bool
 hides(void)
 {
 	const char *all[] = {"/", NULL};
-	const char *hide[] = {
-	    in_dir("key"), in_dir("out"), in_dir("missing"), NULL};
+	const char *hide[] = {tmp_path(dir, "key"), tmp_path(dir, "out"),
+	    tmp_path(dir, "missing"), NULL};
 	const struct zp_confine_paths p = {.write = all, .hide = hide};
 
-	return transport(&p) && denied(in_dir("key"), O_RDONLY) &&
-	    denied(in_dir("out/key"), O_RDONLY) &&
-	    denied(in_dir("out/deep/key"), O_RDONLY) &&
-	    denied(in_dir("hidden"), O_RDONLY) &&
-	    opens(in_dir("netrc"), O_RDWR) &&
-	    opens(in_dir("relay/c.zp"), O_RDWR | O_CREAT) &&
+	return transport(&p) && denied(tmp_path(dir, "key"), O_RDONLY) &&
+	    denied(tmp_path(dir, "out/key"), O_RDONLY) &&
+	    denied(tmp_path(dir, "out/deep/key"), O_RDONLY) &&
+	    denied(tmp_path(dir, "hidden"), O_RDONLY) &&
+	    opens(tmp_path(dir, "netrc"), O_RDWR) &&
+	    opens(tmp_path(dir, "relay/c.zp"), O_RDWR | O_CREAT) &&
 	    opens("/etc/passwd", O_RDONLY) && bind_loopback() == 0;
 }
 
@@ -671,13 +666,14 @@ static bool
 hides_within(void)
 {
 	const char *read[] = {dir, NULL};
-	const char *hide[] = {in_dir("out/deep"), NULL};
+	const char *hide[] = {tmp_path(dir, "out/deep"), NULL};
 	const struct zp_confine_paths p = {
 	    .read = read, .hide = hide, .system = true};
 
-	return transport(&p) && denied(in_dir("out/deep/key"), O_RDONLY) &&
-	    opens(in_dir("out/key"), O_RDONLY) &&
-	    opens(in_dir("key"), O_RDONLY);
+	return transport(&p) &&
+	    denied(tmp_path(dir, "out/deep/key"), O_RDONLY) &&
+	    opens(tmp_path(dir, "out/key"), O_RDONLY) &&
+	    opens(tmp_path(dir, "key"), O_RDONLY);
 }
 
 static long
@@ -723,7 +719,7 @@ static const char *
 stderr_of(bool must, unsigned flags, enum zp_err *err)
 {
 	static char text[512];
-	const char *dirs[] = {in_dir("state"), NULL};
+	const char *dirs[] = {tmp_path(dir, "state"), NULL};
 	int fd[2];
 
 	if (pipe(fd) != 0 || dup2(fd[1], 2) < 0)
@@ -845,16 +841,16 @@ main(void)
 {
 	if (sodium_init() < 0 || mkdtemp(dir) == NULL)
 		return EXIT_FAILURE;
-	mkdir(in_dir("out"), 0755);
-	mkdir(in_dir("out/deep"), 0755);
-	mkdir(in_dir("relay"), 0755);
-	mkdir(in_dir("state"), 0755);
-	put_file(in_dir("key"));
-	put_file(in_dir("netrc"));
-	put_file(in_dir("out/key"));
-	put_file(in_dir("out/deep/key"));
-	if (symlink("/etc/passwd", in_dir("state/link")) != 0 ||
-	    symlink(in_dir("key"), in_dir("hidden")) != 0)
+	mkdir(tmp_path(dir, "out"), 0755);
+	mkdir(tmp_path(dir, "out/deep"), 0755);
+	mkdir(tmp_path(dir, "relay"), 0755);
+	mkdir(tmp_path(dir, "state"), 0755);
+	put_file(tmp_path(dir, "key"));
+	put_file(tmp_path(dir, "netrc"));
+	put_file(tmp_path(dir, "out/key"));
+	put_file(tmp_path(dir, "out/deep/key"));
+	if (symlink("/etc/passwd", tmp_path(dir, "state/link")) != 0 ||
+	    symlink(tmp_path(dir, "key"), tmp_path(dir, "hidden")) != 0)
 		return EXIT_FAILURE;
 
 	test_early();
