@@ -130,11 +130,3 @@ zp_writer_put(struct zp_writer *w, const void *data, size_t n)
 	if (p != NULL && n > 0)
 		memcpy(p, data, n);
 }
-
-void
-zp_writer_zero(struct zp_writer *w, size_t n)
-{
-	uint8_t *p = zp_writer_take(w, n);
-	if (p != NULL && n > 0)
-		memset(p, 0, n);
-}

@@ -58,8 +58,6 @@ void
 zp_writer_u64(struct zp_writer *w, uint64_t v);
 void
 zp_writer_put(struct zp_writer *w, const void *data, size_t n);
-void
-zp_writer_zero(struct zp_writer *w, size_t n);
 
 /* Reserves n bytes and returns where they lie, or NULL once bad. */
 uint8_t *

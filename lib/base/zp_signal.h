@@ -2,7 +2,6 @@
 #define ZP_SIGNAL_H
 
 #include <signal.h>
-#include <stdbool.h>
 
 /*
  * Makes TERM, INT and HUP something to wait for: they are blocked, but for
@@ -11,9 +10,5 @@
  */
 void
 zp_signal_catch(sigset_t *wake);
-
-/* Is one of the three blocked and waiting for ppoll()? */
-bool
-zp_signal_waits(void);
 
 #endif

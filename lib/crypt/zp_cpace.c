@@ -12,8 +12,8 @@ zp_cpace_lv_size(size_t len)
 	return n;
 }
 
-void
-zp_cpace_len(crypto_hash_sha512_state *h, size_t len)
+static void
+put_len(crypto_hash_sha512_state *h, size_t len)
 {
 	uint8_t b;
 
@@ -28,7 +28,7 @@ zp_cpace_len(crypto_hash_sha512_state *h, size_t len)
 void
 zp_cpace_lv(crypto_hash_sha512_state *h, const void *data, size_t len)
 {
-	zp_cpace_len(h, len);
+	put_len(h, len);
 	crypto_hash_sha512_update(h, data, len);
 }
 
@@ -45,7 +45,7 @@ zp_cpace_generator_begin(
 	zp_cpace_lv(h, prs, prs_len);
 	/* Fills the first block, so that what follows tells no time. */
 	zp_cpace_lv(h, zero, used < sizeof(zero) ? sizeof(zero) - used : 0);
-	zp_cpace_len(h, ci_len);
+	put_len(h, ci_len);
 }
 
 void
@@ -92,7 +92,7 @@ zp_cpace_isk_begin(crypto_hash_sha512_state *h, const char *dsi,
 	size_t dsi_len = strlen(dsi), suffix_len = sizeof(suffix) - 1;
 
 	crypto_hash_sha512_init(h);
-	zp_cpace_len(h, dsi_len + suffix_len);
+	put_len(h, dsi_len + suffix_len);
 	crypto_hash_sha512_update(h, (const uint8_t *)dsi, dsi_len);
 	crypto_hash_sha512_update(h, (const uint8_t *)suffix, suffix_len);
 	zp_cpace_lv(h, sid, sid_len);

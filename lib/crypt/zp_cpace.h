@@ -34,8 +34,6 @@ zp_cpace_lv_size(size_t len);
 
 /* The LEB128 length that goes before a string; then the string. */
 void
-zp_cpace_len(crypto_hash_sha512_state *h, size_t len);
-void
 zp_cpace_lv(crypto_hash_sha512_state *h, const void *data, size_t len);
 
 /*

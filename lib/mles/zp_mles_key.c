@@ -35,8 +35,9 @@ must(int result)
 		abort();
 }
 
-void
-zp_mles_key_hash(uint8_t *out, size_t n, const uint8_t *key, size_t key_len,
+/* B(n, key, data) of the header; n at most 64, key_len also 0. */
+static void
+hash(uint8_t *out, size_t n, const uint8_t *key, size_t key_len,
     const void *data, size_t len)
 {
 	must(crypto_generichash_blake2b_salt_personal(out, n, data, len, key,
@@ -57,7 +58,7 @@ kdf(uint8_t out[static ZP_MLES_KEY_LEN],
 
 	memcpy(data, info, len);
 	data[len++] = 1;
-	zp_mles_key_hash(out, ZP_MLES_KEY_LEN, key, ZP_MLES_KEY_LEN, NULL, 0);
+	hash(out, ZP_MLES_KEY_LEN, key, ZP_MLES_KEY_LEN, NULL, 0);
 	must(crypto_generichash_blake2b(
 	    out, ZP_MLES_KEY_LEN, data, len, out, ZP_MLES_KEY_LEN));
 }
@@ -67,8 +68,7 @@ static void
 expand_layer(
     struct zp_mles_layer *layer, const uint8_t root[static ZP_MLES_KEY_LEN])
 {
-	zp_mles_key_hash(
-	    layer->mac, ZP_MLES_KEY_LEN, NULL, 0, root, ZP_MLES_KEY_LEN);
+	hash(layer->mac, ZP_MLES_KEY_LEN, NULL, 0, root, ZP_MLES_KEY_LEN);
 	kdf(layer->mac, layer->mac, "Zpinc-WebWorkerChannelDom!v1");
 	kdf(layer->seal, root, "Zpinc-WebWorkerEncryptDom!v1");
 }
@@ -79,10 +79,9 @@ zp_mles_key_conversation(struct zp_mles_layer *conv,
     const uint8_t secret[static ZP_MLES_KEY_LEN])
 {
 	/* The root passes through `mac`, where it is overwritten. */
-	zp_mles_key_hash(conv->seal, ZP_MLES_KEY_LEN, password->mac,
-	    ZP_MLES_KEY_LEN, secret, ZP_MLES_KEY_LEN);
-	zp_mles_key_hash(
-	    conv->mac, ZP_MLES_KEY_LEN, NULL, 0, conv->seal, ZP_MLES_KEY_LEN);
+	hash(conv->seal, ZP_MLES_KEY_LEN, password->mac, ZP_MLES_KEY_LEN,
+	    secret, ZP_MLES_KEY_LEN);
+	hash(conv->mac, ZP_MLES_KEY_LEN, NULL, 0, conv->seal, ZP_MLES_KEY_LEN);
 	kdf(conv->mac, conv->mac, "Zpinc-WebWorkerChannelDom!v1");
 	kdf(conv->seal, conv->seal, "Zpinc-WebWorkerEncryptDom!v1");
 }
@@ -115,8 +114,8 @@ stretch(struct zp_mles_key *k, size_t len)
 	size_t key_len = len < 32 ? len : 32;
 
 	memcpy(k->password + len, k->channel.bytes, k->channel.len);
-	zp_mles_key_hash(k->salt, sizeof(k->salt), k->password, key_len,
-	    k->password, len + k->channel.len);
+	hash(k->salt, sizeof(k->salt), k->password, key_len, k->password,
+	    len + k->channel.len);
 	if (crypto_pwhash_scryptsalsa208sha256_ll(k->password, len, k->salt,
 		sizeof(k->salt), (uint64_t)1 << ZP_MLES_WORK, 8, 1, k->raw,
 		sizeof(k->raw)) != 0)
@@ -212,12 +211,6 @@ struct zp_mles_layer *
 zp_mles_key_layer(struct zp_mles_key *key)
 {
 	return &key->layer;
-}
-
-const struct zp_mles_name *
-zp_mles_key_channel(const struct zp_mles_key *key)
-{
-	return &key->channel;
 }
 
 const struct zp_mles_box *

@@ -74,8 +74,6 @@ const uint8_t *
 zp_mles_key_raw(const struct zp_mles_key *key); /* ZP_MLES_KEY_LEN */
 struct zp_mles_layer *
 zp_mles_key_layer(struct zp_mles_key *key);
-const struct zp_mles_name *
-zp_mles_key_channel(const struct zp_mles_key *key); /* encoded */
 const struct zp_mles_box *
 zp_mles_key_rp(const struct zp_mles_key *key); /* the channel's box */
 
@@ -94,10 +92,5 @@ void
 zp_mles_key_conversation(struct zp_mles_layer *conv,
     const struct zp_mles_layer *password,
     const uint8_t secret[static ZP_MLES_KEY_LEN]);
-
-/* B(n, key, data) as above; n at most 64, key_len also 0. */
-void
-zp_mles_key_hash(uint8_t *out, size_t n, const uint8_t *key, size_t key_len,
-    const void *data, size_t len);
 
 #endif

@@ -101,8 +101,13 @@ is_member(const struct zp_mles_state *s, const struct zp_mles_name *name)
 	return false;
 }
 
-bool
-zp_mles_state_outsider(const struct zp_mles_state *s, struct zp_mles_name *name)
+/*
+ * Somebody who was heard, is not in the run, and would not be able to read
+ * what is sealed with its key; false if there is nobody.  MlesTalk's clients
+ * take part only when their users type.
+ */
+static bool
+outsider(const struct zp_mles_state *s, struct zp_mles_name *name)
 {
 	for (size_t i = 0; i < s->listeners; i++) {
 		if (is_member(s, &s->listener[i].name))
@@ -162,7 +167,7 @@ zp_mles_state_fs(const struct zp_mles_state *s)
 {
 	struct zp_mles_name name;
 
-	if (zp_mles_run_secure(&s->run) && !zp_mles_state_outsider(s, &name))
+	if (zp_mles_run_secure(&s->run) && !outsider(s, &name))
 		return ZP_MLES_FS_ON;
 	return s->run.acked ? ZP_MLES_FS_BEGUN : ZP_MLES_FS_OFF;
 }

@@ -173,15 +173,6 @@ zp_mles_state_member(const struct zp_mles_state *state, size_t i,
     struct zp_mles_name *name, bool *confirmed);
 
 /*
- * Somebody who was heard, is not in the run, and would not be able to read
- * what is sealed with its key; false if there is nobody.  MlesTalk's clients
- * take part only when their users type.
- */
-bool
-zp_mles_state_outsider(
-    const struct zp_mles_state *state, struct zp_mles_name *name);
-
-/*
  * Copies the group secret to secret memory of the caller; false if there is
  * none or not everybody acknowledged it.
  */

@@ -345,19 +345,6 @@ zp_transport_ending(const struct zp_transport *t)
 	return (!t->reading || t->stopping) && t->queue.unsent == NULL;
 }
 
-bool
-zp_transport_flush(struct zp_transport *t)
-{
-	/* The loop will see a signal. */
-	while (zp_outq_len(&t->out) > 0 && !zp_signal_waits()) {
-		struct pollfd p = {.fd = t->out.fd, .events = POLLOUT};
-		/* Wakes now and then, because the signals are blocked. */
-		if (poll(&p, 1, 100) > 0)
-			zp_outq_write(&t->out);
-	}
-	return zp_transport_written(t);
-}
-
 /* ---- stdin ---- */
 
 static bool

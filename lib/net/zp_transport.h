@@ -242,11 +242,4 @@ zp_transport_sooner(int *wait_ms, int64_t at, int64_t now);
 bool
 zp_transport_written(const struct zp_transport *t);
 
-/*
- * Waits until it has, for protocols that acknowledge as soon as a callback
- * returns.  False: stdout is gone, do not acknowledge.
- */
-bool
-zp_transport_flush(struct zp_transport *t);
-
 #endif

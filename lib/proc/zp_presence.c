@@ -156,8 +156,9 @@ event_text(char to[static ZP_PRESENCE_TEXT], const struct zp_presence_event *ev)
 	}
 }
 
-const char *
-zp_presence_reason_text(
+/* Why there is no (newer) conversation: "bob does not hear carol". */
+static const char *
+reason_text(
     char to[static ZP_PRESENCE_TEXT], const struct zp_machine_reason *reason)
 {
 	char a[ZP_SAY_NAME], b[ZP_SAY_NAME];
@@ -246,7 +247,7 @@ zp_presence_why(char to[static ZP_PRESENCE_TEXT], const struct zp_presence *p)
 		if (r[i].kind == ZP_REASON_FEW && p->c.min_members > 2)
 			few_text(one, p);
 		else
-			zp_presence_reason_text(one, &r[i]);
+			reason_text(one, &r[i]);
 		if (len + strlen(one) + 32 >= ZP_PRESENCE_TEXT) {
 			left++;
 			continue;
@@ -792,10 +793,4 @@ struct zp_machine *
 zp_presence_machine(struct zp_presence *p)
 {
 	return p->machine;
-}
-
-const struct zp_opener *
-zp_presence_opener(const struct zp_presence *p)
-{
-	return p->opener;
 }

@@ -207,18 +207,9 @@ zp_presence_line(struct zp_presence *p, const char **line, size_t *len);
 struct zp_machine *
 zp_presence_machine(struct zp_presence *p);
 
-/* Opens under msgkey and all conversation keys; for zp_opener_is_ours(). */
-const struct zp_opener *
-zp_presence_opener(const struct zp_presence *p);
-
 /* ---- words ---- */
 
 #define ZP_PRESENCE_TEXT 512
-
-/* Why there is no (newer) conversation: "bob does not hear carol". */
-const char *
-zp_presence_reason_text(
-    char to[static ZP_PRESENCE_TEXT], const struct zp_machine_reason *reason);
 
 /*
  * The most telling reasons there are now, joined by "; ", or "" if there is

@@ -501,14 +501,6 @@ zp_machine_view_size(const struct zp_machine *m)
 	return m->has_id ? m->n : 1;
 }
 
-const struct zp_member *
-zp_machine_view_member(const struct zp_machine *m, size_t i)
-{
-	if (i >= zp_machine_view_size(m))
-		return NULL;
-	return m->has_id ? &m->roster.s[m->place[i]].m : zp_machine_self(m);
-}
-
 void
 zp_machine_view_id(
     const struct zp_machine *m, uint8_t view[static ZP_GROUP_VIEW_LEN])

@@ -299,11 +299,9 @@ bool
 zp_machine_find(const struct zp_machine *m,
     const uint8_t mid[static ZP_GROUP_MID_LEN], struct zp_machine_peer *peer);
 
-/* Members of the view in hand, ourselves included, in order; NULL past n. */
+/* Members of the view in hand, ourselves included. */
 size_t
 zp_machine_view_size(const struct zp_machine *m);
-const struct zp_member *
-zp_machine_view_member(const struct zp_machine *m, size_t i);
 /* Its id. */
 void
 zp_machine_view_id(

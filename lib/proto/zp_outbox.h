@@ -228,10 +228,6 @@ zp_outbox_asked(struct zp_outbox *o, uint64_t now);
 size_t
 zp_outbox_pending(const struct zp_outbox *o, enum zp_kind kind);
 
-/* Is something still to be handed to a relay that is up? */
-bool
-zp_outbox_unsent(const struct zp_outbox *o);
-
 /* Gives up all that is pending: each is told as undelivered. */
 void
 zp_outbox_end(struct zp_outbox *o, uint64_t now);

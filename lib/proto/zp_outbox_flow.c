@@ -307,16 +307,6 @@ zp_outbox_deadline(const struct zp_outbox *o)
 	return zp_outbox_least(t, o->due);
 }
 
-bool
-zp_outbox_unsent(const struct zp_outbox *o)
-{
-	for (const struct zp_outitem *it = o->head; it != NULL; it = it->next)
-		for (size_t i = 0; i < it->n && !it->done; i++)
-			if (it->line[i].want & o->up)
-				return true;
-	return false;
-}
-
 size_t
 zp_outbox_window(const struct zp_outbox *o)
 {

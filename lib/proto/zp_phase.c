@@ -163,8 +163,9 @@ zp_phase_reset(struct zp_machine *m)
 	m->has_id = false;
 }
 
-void
-zp_phase_raise(struct zp_machine *m)
+/* Our generation rises, so that no view id comes twice. */
+static void
+raise_gen(struct zp_machine *m)
 {
 	uint32_t *gen = &m->roster.s[ZP_ROSTER_SELF].m.who.gen;
 
@@ -184,7 +185,7 @@ abandon(struct zp_machine *m, enum zp_err err)
 	if (m->fails < FAILS_MAX)
 		m->fails++;
 	zp_phase_reset(m);
-	zp_phase_raise(m);
+	raise_gen(m);
 	return false;
 }
 
@@ -286,12 +287,12 @@ choose(struct zp_machine *m)
 	    m->conv, m->plane, m->choice);
 	if (m->has_published &&
 	    !zp_bits_within(m->published, m->choice, m->roster.words))
-		zp_phase_raise(m);
+		raise_gen(m);
 	enum zp_err err = name(m);
 	if (err != ZP_OK || !m->has_published_id || is_view(m, m->name) ||
 	    memcmp(m->name, m->published_id, sizeof(m->name)) != 0)
 		return err;
-	zp_phase_raise(m);
+	raise_gen(m);
 	return name(m);
 }
 
@@ -620,7 +621,7 @@ zp_phase_timers(struct zp_machine *m)
 	if (m->t_rekey <= m->now) {
 		m->t_rekey = ZP_NEVER;
 		if (m->phase == ZP_PHASE_DONE) {
-			zp_phase_raise(m);
+			raise_gen(m);
 			changed = true;
 		}
 	}

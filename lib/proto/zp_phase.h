@@ -13,10 +13,6 @@ zp_phase_update(struct zp_machine *m);
 void
 zp_phase_timers(struct zp_machine *m);
 
-/* Our generation rises, so that no view id comes twice. */
-void
-zp_phase_raise(struct zp_machine *m);
-
 /* The run is wiped; the view is forgotten. */
 void
 zp_phase_reset(struct zp_machine *m);

@@ -170,20 +170,6 @@ zp_convfile_parse(struct zp_convfile **c, const char *text, size_t len,
 	return err;
 }
 
-enum zp_err
-zp_convfile_load(
-    struct zp_convfile **c, const char *path, struct zp_fault *fault)
-{
-	struct zp_file_data d;
-	enum zp_err err = zp_file_read(path, ZP_KEYFILE_MAX, &d, fault);
-
-	if (err)
-		return err;
-	err = zp_convfile_parse(c, d.data, d.len, fault);
-	zp_secret_free(d.data);
-	return err;
-}
-
 static void
 put_head(struct zp_writer *w, const struct zp_convfile *c)
 {

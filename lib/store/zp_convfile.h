@@ -49,15 +49,10 @@ void
 zp_convfile_free(struct zp_convfile *c);
 
 /*
- * Reads it; the caller frees *c.  Errors of zp_file_read(), ZP_ERR_FORMAT,
- * ZP_ERR_VERSION, ZP_ERR_SUITE with fault->line; ZP_ERR_CORRUPT if a
- * member's pseudonym is not its uid's.
+ * Reads its text; the caller frees *c.  ZP_ERR_FORMAT, ZP_ERR_VERSION,
+ * ZP_ERR_SUITE with fault->line; ZP_ERR_CORRUPT if a member's pseudonym is
+ * not its uid's; ZP_ERR_MEMORY.  zp_keyfile_load() reads the file.
  */
-ZP_CHECKED enum zp_err
-zp_convfile_load(
-    struct zp_convfile **c, const char *path, struct zp_fault *fault);
-
-/* The same from text in memory. */
 ZP_CHECKED enum zp_err
 zp_convfile_parse(struct zp_convfile **c, const char *text, size_t len,
     struct zp_fault *fault);

@@ -225,31 +225,6 @@ zp_keyfile_channel(const struct zp_keyfile *kf)
 				  : zp_key_channel(kf->key);
 }
 
-/* Writes a text that was gathered in secret memory, and wipes it. */
-static enum zp_err
-save_text(struct zp_writer *w, const char *path, enum zp_file_how how)
-{
-	enum zp_err err = w->bad ? ZP_ERR_TOO_LONG
-				 : zp_file_write(path, w->data, w->len, how);
-
-	zp_secret_free(w->data);
-	return err;
-}
-
-enum zp_err
-zp_keyfile_save(
-    const struct zp_keyfile *kf, const char *path, enum zp_file_how how)
-{
-	struct zp_writer w;
-	void *text = zp_secret_new(ZP_KEYFILE_TEXT_MAX);
-
-	if (text == NULL)
-		return ZP_ERR_MEMORY;
-	zp_writer_init(&w, text, ZP_KEYFILE_TEXT_MAX);
-	zp_keyfile_write(&w, kf);
-	return save_text(&w, path, how);
-}
-
 void
 zp_keyfile_write(struct zp_writer *w, const struct zp_keyfile *kf)
 {
@@ -438,18 +413,4 @@ zp_idfile_write(struct zp_writer *w, const struct zp_identity *id)
 	    "seed ");
 	zp_lines_put_bytes(w, zp_identity_seed(id), ZP_SEED_LEN);
 	zp_lines_put(w, "\n");
-}
-
-enum zp_err
-zp_idfile_save(
-    const struct zp_identity *id, const char *path, enum zp_file_how how)
-{
-	struct zp_writer w;
-	void *text = zp_secret_new(ZP_KEYFILE_TEXT_MAX);
-
-	if (text == NULL)
-		return ZP_ERR_MEMORY;
-	zp_writer_init(&w, text, ZP_KEYFILE_TEXT_MAX);
-	zp_idfile_write(&w, id);
-	return save_text(&w, path, how);
 }

@@ -66,11 +66,6 @@ zp_keyfile_make(struct zp_keyfile **kf, enum zp_suite suite,
 const char *
 zp_keyfile_channel(const struct zp_keyfile *kf);
 
-/* Writes a channel key as zp_file_write() does. */
-ZP_CHECKED enum zp_err
-zp_keyfile_save(
-    const struct zp_keyfile *kf, const char *path, enum zp_file_how how);
-
 /* The file's text into the caller's secret memory. */
 #define ZP_KEYFILE_TEXT_MAX (512 + 4 * ZP_SUITE_NAME_MAX)
 void
@@ -107,8 +102,5 @@ zp_idfile_parse(struct zp_identity **id, const char *text, size_t len,
     struct zp_fault *fault);
 void
 zp_idfile_write(struct zp_writer *w, const struct zp_identity *id);
-ZP_CHECKED enum zp_err
-zp_idfile_save(
-    const struct zp_identity *id, const char *path, enum zp_file_how how);
 
 #endif

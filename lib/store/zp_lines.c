@@ -89,8 +89,9 @@ zp_lines_finish(struct zp_lines *l, struct zp_fault *fault)
 	return ZP_OK;
 }
 
-bool
-zp_line_word(struct zp_line *line, const char **word, size_t *len)
+/* Takes any word; *word is not NUL ended. */
+static bool
+take_word(struct zp_line *line, const char **word, size_t *len)
 {
 	const char *blank = memchr(line->at, ' ', line->left);
 	size_t n = blank != NULL ? (size_t)(blank - line->at) : line->left;
@@ -115,7 +116,7 @@ zp_line_is(struct zp_line *line, const char *word)
 	const char *w;
 	size_t n;
 
-	if (!zp_line_word(&copy, &w, &n) || n != strlen(word) ||
+	if (!take_word(&copy, &w, &n) || n != strlen(word) ||
 	    memcmp(w, word, n) != 0)
 		return false;
 	*line = copy;
@@ -128,7 +129,7 @@ zp_line_bytes(struct zp_line *line, uint8_t *to, size_t n)
 	const char *w;
 	size_t len, got;
 
-	return zp_line_word(line, &w, &len) && len == (n * 4 + 2) / 3 &&
+	return take_word(line, &w, &len) && len == (n * 4 + 2) / 3 &&
 	    zp_secret_read_b64(to, n, w, len, &got) && got == n;
 }
 
@@ -138,7 +139,7 @@ zp_line_topic(struct zp_line *line, uint8_t to[static ZP_PSEUDONYM_LEN])
 	const char *w;
 	size_t len;
 
-	return zp_line_word(line, &w, &len) && len == ZP_TOPIC_LEN &&
+	return take_word(line, &w, &len) && len == ZP_TOPIC_LEN &&
 	    zp_record_pseudonym(to, w);
 }
 
@@ -149,7 +150,7 @@ zp_line_number(struct zp_line *line, uint64_t *to)
 	size_t len;
 	uint64_t v = 0;
 
-	if (!zp_line_word(line, &w, &len) || (w[0] == '0' && len > 1))
+	if (!take_word(line, &w, &len) || (w[0] == '0' && len > 1))
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		if (w[i] < '0' || w[i] > '9')

@@ -64,10 +64,6 @@ zp_lines_finish(struct zp_lines *l, struct zp_fault *fault);
 bool
 zp_line_is(struct zp_line *line, const char *word);
 
-/* Takes any word; *word is not NUL ended. */
-bool
-zp_line_word(struct zp_line *line, const char **word, size_t *len);
-
 /* Takes base64url of exactly n bytes, in a time that tells nothing. */
 bool
 zp_line_bytes(struct zp_line *line, uint8_t *to, size_t n);

@@ -12,12 +12,6 @@ zp_suite_ops(enum zp_suite suite)
 	return all[suite];
 }
 
-const char *
-zp_suite_text(enum zp_suite suite)
-{
-	return zp_suite_ops(suite)->word;
-}
-
 enum zp_err
 zp_suite_parse(const char *word, enum zp_suite *suite)
 {

@@ -217,9 +217,7 @@ zp_suite_ops(enum zp_suite suite);
 extern const struct zp_suite_ops zp_suite_zp1;
 extern const struct zp_suite_ops zp_suite_mles;
 
-/* Its word, and the reverse: ZP_ERR_USAGE. */
-const char *
-zp_suite_text(enum zp_suite suite);
+/* The suite of that word; ZP_ERR_USAGE. */
 ZP_CHECKED enum zp_err
 zp_suite_parse(const char *word, enum zp_suite *suite);
 
