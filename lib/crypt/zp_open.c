@@ -7,6 +7,7 @@
 #include "base/zp_b64.h"
 #include "crypt/zp_commit.h"
 #include "crypt/zp_pseudo.h"
+#include "crypt/zp_scratch.h"
 #include "crypt/zp_secret.h"
 
 /* Senders whose hash states are kept, by topic and a hash of P. */
@@ -44,9 +45,7 @@ struct zp_opener {
 	uint64_t epoch;
 	struct sender *senders[SENDERS / SOME];
 	struct key *keys[ZP_OPENER_KEYS];
-	/* Plaintext passes through these: wiped when freed. */
-	uint8_t *raw, *scratch;
-	size_t raw_cap, scratch_cap;
+	struct zp_scratch raw, scratch;
 };
 
 enum zp_err
@@ -83,14 +82,6 @@ key_free(struct key *k)
 	zp_secret_free(k);
 }
 
-static void
-wipe_free(uint8_t *buf, size_t cap)
-{
-	if (buf != NULL)
-		sodium_memzero(buf, cap);
-	free(buf);
-}
-
 void
 zp_opener_free(struct zp_opener *o)
 {
@@ -100,8 +91,8 @@ zp_opener_free(struct zp_opener *o)
 		key_free(o->keys[i]);
 	for (size_t i = 0; i < SENDERS / SOME; i++)
 		zp_secret_free(o->senders[i]);
-	wipe_free(o->raw, o->raw_cap);
-	wipe_free(o->scratch, o->scratch_cap);
+	zp_scratch_free(&o->raw);
+	zp_scratch_free(&o->scratch);
 	zp_secret_free(o);
 }
 
@@ -222,8 +213,9 @@ fits(struct zp_opener *o, struct key *key, const struct sender *s)
 
 	if (base == NULL)
 		return ZP_ERR_MEMORY;
-	zp_commit_nonce(&o->commit, base, o->raw);
-	return crypto_verify_32(o->commit.out + 32, o->raw + ZP_NONCE_LEN) == 0
+	zp_commit_nonce(&o->commit, base, o->raw.data);
+	return crypto_verify_32(
+		   o->commit.out + 32, o->raw.data + ZP_NONCE_LEN) == 0
 	    ? ZP_OK
 	    : ZP_ERR_NOT_OURS;
 }
@@ -254,34 +246,19 @@ belongs(uint8_t kind, bool conversation, int live)
 }
 
 static enum zp_err
-grow(uint8_t **buf, size_t *cap, size_t need)
-{
-	if (need <= *cap)
-		return ZP_OK;
-	size_t size = (need + 4095) & ~(size_t)4095;
-	uint8_t *fresh = malloc(size);
-	if (fresh == NULL)
-		return ZP_ERR_MEMORY;
-	wipe_free(*buf, *cap);
-	*buf = fresh;
-	*cap = size;
-	return ZP_OK;
-}
-
-static enum zp_err
 check_signature(struct zp_opener *o, const struct key *key,
     const struct sender *s, const struct zp_payload *p)
 {
 	struct zp_sigctx ctx;
 	enum zp_err err =
-	    grow(&o->scratch, &o->scratch_cap, ZP_SIGNED_LEN(p->body_len));
+	    zp_scratch_need(&o->scratch, ZP_SIGNED_LEN(p->body_len));
 
 	if (err)
 		return err;
 	memcpy(ctx.rp, o->rp[s->live], sizeof(ctx.rp));
 	memcpy(ctx.p, s->p, sizeof(ctx.p));
 	memcpy(ctx.keyid, key->keyid, sizeof(ctx.keyid));
-	return zp_identity_verify(&ctx, p, o->scratch);
+	return zp_identity_verify(&ctx, p, o->scratch.data);
 }
 
 /* What the commitment has shown to be for us: decrypt it and check. */
@@ -289,13 +266,13 @@ static enum zp_err
 open_with(struct zp_opener *o, struct key *key, struct sender *s, size_t len,
     struct zp_payload *p)
 {
-	uint8_t *tag = o->raw + ZP_NONCE_LEN + ZP_COM_LEN;
+	uint8_t *tag = o->raw.data + ZP_NONCE_LEN + ZP_COM_LEN;
 	uint8_t *box = tag + ZP_BOX_TAG_LEN;
 	enum zp_err err;
 
 	len -= ZP_ENC_OVERHEAD;
 	if (crypto_secretbox_open_detached(
-		box, box, tag, len, o->raw, o->commit.out) != 0)
+		box, box, tag, len, o->raw.data, o->commit.out) != 0)
 		return ZP_ERR_CORRUPT;
 	if (!s->known) {
 		err = zp_pseudo_open(s->uid, o->amac, o->aenc, s->p);
@@ -326,10 +303,10 @@ zp_opener_open(
 	struct sender *s = NULL;
 	enum zp_err err = find_sender(o, live, rec->p, &s);
 	if (!err)
-		err = grow(&o->raw, &o->raw_cap, len);
+		err = zp_scratch_need(&o->raw, len);
 	if (err)
 		return err;
-	if (!zp_b64_read(o->raw, rec->enc, rec->enc_len))
+	if (!zp_b64_read(o->raw.data, rec->enc, rec->enc_len))
 		return ZP_ERR_NOT_OURS;
 	for (unsigned i = 0; i < ZP_OPENER_KEYS; i++) {
 		if (o->keys[i] == NULL)

@@ -1,11 +1,11 @@
 #include "crypt/zp_seal.h"
 
 #include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/zp_b64.h"
 #include "crypt/zp_commit.h"
+#include "crypt/zp_scratch.h"
 #include "crypt/zp_secret.h"
 
 #define NONCES 128
@@ -19,9 +19,7 @@ struct zp_sealer {
 	size_t expected, drawn, used;
 	uint8_t nonces[NONCES][ZP_NONCE_LEN];
 	uint8_t sig[ZP_SIG_LEN];
-	/* Plaintext passes through these: wiped when freed. */
-	uint8_t *raw, *scratch;
-	size_t raw_cap, scratch_cap;
+	struct zp_scratch raw, scratch;
 };
 
 enum zp_err
@@ -44,35 +42,13 @@ zp_sealer_new(struct zp_sealer **sealer, const uint8_t k[static 32],
 	return ZP_OK;
 }
 
-/* Makes *buf hold at least need bytes; contents are not kept. */
-static enum zp_err
-reserve(uint8_t **buf, size_t *cap, size_t need)
-{
-	if (need <= *cap)
-		return ZP_OK;
-	size_t size = (need + 4095) & ~(size_t)4095;
-	uint8_t *fresh = malloc(size);
-	if (fresh == NULL)
-		return ZP_ERR_MEMORY;
-	if (*buf != NULL)
-		sodium_memzero(*buf, *cap);
-	free(*buf);
-	*buf = fresh;
-	*cap = size;
-	return ZP_OK;
-}
-
 void
 zp_sealer_free(struct zp_sealer *s)
 {
 	if (s == NULL)
 		return;
-	if (s->raw != NULL)
-		sodium_memzero(s->raw, s->raw_cap);
-	if (s->scratch != NULL)
-		sodium_memzero(s->scratch, s->scratch_cap);
-	free(s->raw);
-	free(s->scratch);
+	zp_scratch_free(&s->raw);
+	zp_scratch_free(&s->scratch);
 	zp_secret_free(s);
 }
 
@@ -118,13 +94,13 @@ static enum zp_err
 sign(struct zp_sealer *s, struct zp_payload *p)
 {
 	enum zp_err err =
-	    reserve(&s->scratch, &s->scratch_cap, ZP_SIGNED_LEN(p->body_len));
+	    zp_scratch_need(&s->scratch, ZP_SIGNED_LEN(p->body_len));
 
 	if (err)
 		return err;
 	p->flags |= ZP_FLAG_SIGNED;
 	p->idkey = zp_identity_public(s->id);
-	zp_identity_sign(s->id, s->sig, &s->ctx, p, s->scratch);
+	zp_identity_sign(s->id, s->sig, &s->ctx, p, s->scratch.data);
 	p->sig = s->sig;
 	return ZP_OK;
 }
@@ -141,7 +117,7 @@ zp_sealer_line(struct zp_sealer *s, char *to, const struct zp_payload *payload)
 	if (p.body_len > ZP_RECORD_MAX ||
 	    zp_sealer_line_len(s, p.body_len) - 1 > ZP_RECORD_MAX)
 		return ZP_ERR_TOO_LONG;
-	err = reserve(&s->raw, &s->raw_cap, ZP_ENC_OVERHEAD + len);
+	err = zp_scratch_need(&s->raw, ZP_ENC_OVERHEAD + len);
 	if (err)
 		return err;
 	p.flags &= (uint8_t)~ZP_FLAG_SIGNED;
@@ -150,15 +126,16 @@ zp_sealer_line(struct zp_sealer *s, char *to, const struct zp_payload *payload)
 		if (err)
 			return err;
 	}
-	uint8_t *com = s->raw + ZP_NONCE_LEN, *tag = com + ZP_COM_LEN;
+	uint8_t *com = s->raw.data + ZP_NONCE_LEN, *tag = com + ZP_COM_LEN;
 	uint8_t *box = tag + ZP_BOX_TAG_LEN;
-	memcpy(s->raw, next_nonce(s), ZP_NONCE_LEN);
-	zp_commit_nonce(&s->commit, &s->base, s->raw);
+	memcpy(s->raw.data, next_nonce(s), ZP_NONCE_LEN);
+	zp_commit_nonce(&s->commit, &s->base, s->raw.data);
 	memcpy(com, s->commit.out + 32, ZP_COM_LEN);
 	zp_payload_write(box, len, &p);
-	crypto_secretbox_detached(box, tag, box, len, s->raw, s->commit.out);
+	crypto_secretbox_detached(
+	    box, tag, box, len, s->raw.data, s->commit.out);
 	memcpy(to, s->head, ZP_RECORD_HEAD);
-	zp_b64_write(to + ZP_RECORD_HEAD, s->raw, ZP_ENC_OVERHEAD + len);
+	zp_b64_write(to + ZP_RECORD_HEAD, s->raw.data, ZP_ENC_OVERHEAD + len);
 	to[ZP_RECORD_HEAD + ZP_B64_CHARS(ZP_ENC_OVERHEAD + len)] = '\n';
 	return ZP_OK;
 }

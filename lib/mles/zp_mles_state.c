@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/zp_be.h"
+#include "crypt/zp_scratch.h"
 #include "crypt/zp_secret.h"
 
 #define REPORTS 32
@@ -59,8 +60,7 @@ struct zp_mles_state {
 	struct zp_mles_report report[REPORTS];
 	size_t first, count;
 	/* what was opened last */
-	uint8_t *plain;
-	size_t plain_cap;
+	struct zp_scratch plain;
 	uint8_t out[ZP_MLES_HEADER_LEN + ZP_MLES_BODY_MAX + 8192];
 };
 
@@ -216,9 +216,7 @@ zp_mles_state_free(struct zp_mles_state *s)
 {
 	if (s == NULL)
 		return;
-	if (s->plain != NULL)
-		sodium_memzero(s->plain, s->plain_cap);
-	free(s->plain);
+	zp_scratch_free(&s->plain);
 	zp_secret_free(s->secrets);
 	zp_mles_seen_free(s->seen);
 	sodium_memzero(s, sizeof(*s));
@@ -377,22 +375,6 @@ zp_mles_state_tick(struct zp_mles_state *s, int64_t now, int64_t silent)
 /* ---- receiving ---- */
 
 static enum zp_err
-make_room(struct zp_mles_state *s, size_t len)
-{
-	if (len <= s->plain_cap)
-		return ZP_OK;
-	uint8_t *more = malloc(len);
-	if (more == NULL)
-		return ZP_ERR_MEMORY;
-	if (s->plain != NULL)
-		sodium_memzero(s->plain, s->plain_cap);
-	free(s->plain);
-	s->plain = more;
-	s->plain_cap = len;
-	return ZP_OK;
-}
-
-static enum zp_err
 open_frame(struct zp_mles_state *s, const struct zp_mles_raw *raw,
     struct zp_mles_got *got)
 {
@@ -404,10 +386,10 @@ open_frame(struct zp_mles_state *s, const struct zp_mles_raw *raw,
 	    r->has_secret ? &k->conv : NULL, r->has_old[0] ? &k->old[0] : NULL,
 	    r->has_old[1] ? &k->old[1] : NULL};
 
-	enum zp_err err = make_room(s, raw->len);
+	enum zp_err err = zp_scratch_need(&s->plain, raw->len);
 	if (!err)
 		err = zp_mles_record_open(
-		    &got->o, s->plain, s->key, layers, 4, raw);
+		    &got->o, s->plain.data, s->key, layers, 4, raw);
 	if (!err)
 		got->use = uses[got->o.layer];
 	return err;
@@ -511,7 +493,7 @@ zp_mles_state_receive(struct zp_mles_state *s, const struct zp_mles_raw *raw,
 uint8_t *
 zp_mles_state_body(struct zp_mles_state *s, const struct zp_mles_got *got)
 {
-	return s->plain + (got->o.frame.body - s->plain);
+	return s->plain.data + (got->o.frame.body - s->plain.data);
 }
 
 /* ---- sending ---- */

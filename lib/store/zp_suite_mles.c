@@ -5,6 +5,7 @@
 
 #include "base/zp_b64.h"
 #include "base/zp_text.h"
+#include "crypt/zp_scratch.h"
 #include "mles/zp_mles_file.h"
 #include "mles/zp_mles_notes.h"
 #include "mles/zp_mles_record.h"
@@ -294,8 +295,7 @@ struct zp_listener {
 	struct zp_mles_files *files;
 	struct zp_mles_raw raw;
 	struct zp_mles_opened opened;
-	uint8_t *plain; /* the opened plaintext, cap bytes */
-	size_t cap;
+	struct zp_scratch plain; /* the opened plaintext */
 	uint8_t sid[ZP_SID_LEN]; /* the frame's, zeros behind */
 	char uid[ZP_MLES_NAME_MAX + 1];
 	/* what is there to show */
@@ -313,9 +313,7 @@ deafen(struct zp_listener *l)
 	zp_mles_files_free(l->files);
 	zp_mles_record_free(&l->raw);
 	zp_mles_file_free(&l->file);
-	if (l->plain != NULL)
-		sodium_memzero(l->plain, l->cap);
-	free(l->plain);
+	zp_scratch_free(&l->plain);
 	free(l);
 }
 
@@ -349,23 +347,6 @@ is_ours(const struct zp_listener *l, const struct zp_record *rec)
 	    memcmp(rp, rec->rp, rec->rp_len) == 0;
 }
 
-/* Room for the plaintext of the message that was read. */
-static bool
-make_room(struct zp_listener *l)
-{
-	if (l->cap >= l->raw.len)
-		return true;
-	uint8_t *more = malloc(l->raw.len);
-	if (more == NULL)
-		return false;
-	if (l->plain != NULL)
-		sodium_memzero(l->plain, l->cap);
-	free(l->plain);
-	l->plain = more;
-	l->cap = l->raw.len;
-	return true;
-}
-
 static enum zp_heard_what
 what_is(const struct zp_mles_frame *f)
 {
@@ -384,12 +365,12 @@ open_record(
 	struct zp_mles_layer *layer = zp_mles_key_layer(key);
 	enum zp_err err = zp_mles_record_read(&l->raw, rec);
 
-	if (err == ZP_ERR_MEMORY || (!err && !make_room(l)))
-		return ZP_ERR_MEMORY;
+	if (!err)
+		err = zp_scratch_need(&l->plain, l->raw.len);
 	if (err)
-		return ZP_ERR_NOT_OURS;
-	err =
-	    zp_mles_record_open(&l->opened, l->plain, key, &layer, 1, &l->raw);
+		return err == ZP_ERR_MEMORY ? err : ZP_ERR_NOT_OURS;
+	err = zp_mles_record_open(
+	    &l->opened, l->plain.data, key, &layer, 1, &l->raw);
 	if (err)
 		return err;
 	if (!zp_mles_text_uid(l->uid, &l->opened.uid))
@@ -435,7 +416,7 @@ add(struct zp_listener *l, uint64_t now)
 	zp_mles_file_free(&l->file);
 	l->ready = false;
 	if (!zp_mles_files_is_piece(f)) {
-		uint8_t *text = l->plain + (f->body - l->plain);
+		uint8_t *text = l->plain.data + (f->body - l->plain.data);
 		l->text_len = zp_mles_text_decode(text, text, f->body_len);
 		l->ready = true;
 		return ZP_OK;
