@@ -109,9 +109,22 @@ read_secret(int fd, size_t guess, size_t max, struct zp_file_data *data)
 	return ZP_OK;
 }
 
-/* Opens a file that nobody else can do `others` to. */
+/* Closes it after what was to be done: errno still tells of that. */
+static void
+close_after(int fd)
+{
+	int why = errno;
+
+	close(fd);
+	errno = why;
+}
+
+/*
+ * Opens a file of at most max bytes that nobody else can do `others` to;
+ * size: 0 if it cannot be told.
+ */
 static enum zp_err
-open_private(const char *path, mode_t others, int *to, off_t *size,
+open_private(const char *path, size_t max, mode_t others, int *to, off_t *size,
     struct zp_fault *fault)
 {
 	zp_fault_set(fault, ZP_OK, 0, NULL);
@@ -120,14 +133,13 @@ open_private(const char *path, mode_t others, int *to, off_t *size,
 		return errno == ENOENT || errno == ENOTDIR ? ZP_ERR_NOT_FOUND
 							   : ZP_ERR_IO;
 	enum zp_err err = check_private(fd, path, others, size, fault);
-	if (err) {
-		int why = errno;
-		close(fd);
-		errno = why;
-		return err;
-	}
-	*to = fd;
-	return ZP_OK;
+	if (!err && *size > 0 && (uintmax_t)*size > max)
+		err = ZP_ERR_TOO_LONG;
+	if (err)
+		close_after(fd);
+	else
+		*to = fd;
+	return err;
 }
 
 enum zp_err
@@ -137,18 +149,12 @@ zp_file_read(const char *path, size_t max, struct zp_file_data *data,
 	off_t size = 0;
 	int fd = -1;
 	enum zp_err err =
-	    open_private(path, S_IRWXG | S_IRWXO, &fd, &size, fault);
+	    open_private(path, max, S_IRWXG | S_IRWXO, &fd, &size, fault);
 
 	if (err)
 		return err;
-	if (size > 0 && (uintmax_t)size > max)
-		err = ZP_ERR_TOO_LONG;
-	else
-		err =
-		    read_secret(fd, size > 0 ? (size_t)size : 4096, max, data);
-	int why = errno;
-	close(fd);
-	errno = why;
+	err = read_secret(fd, size > 0 ? (size_t)size : 4096, max, data);
+	close_after(fd);
 	return err;
 }
 
@@ -159,19 +165,13 @@ zp_file_read_state(const char *path, size_t max, char **data, size_t *len,
 	off_t size = 0;
 	int fd = -1;
 	enum zp_err err =
-	    open_private(path, S_IWGRP | S_IWOTH, &fd, &size, fault);
+	    open_private(path, max, S_IWGRP | S_IWOTH, &fd, &size, fault);
 
 	if (err)
 		return err;
 	/* What is replaced by rename does not grow while it is read. */
-	if (size > 0 && (uintmax_t)size > max)
-		err = ZP_ERR_TOO_LONG;
-	else
-		err = zp_io_read_all(
-		    fd, size > 0 ? (size_t)size : max, data, len);
-	int why = errno;
-	close(fd);
-	errno = why;
+	err = zp_io_read_all(fd, size > 0 ? (size_t)size : max, data, len);
+	close_after(fd);
 	return err;
 }
 
@@ -202,13 +202,19 @@ follow(char to[static ZP_PATH_MAX], const char *path)
 	return ZP_OK;
 }
 
-/* Only a regular file is replaced: /dev/null has to stay what it is. */
+/*
+ * Where a file that is to be replaced lies.  Only a regular one is: /dev/null
+ * has to stay what it is.
+ */
 static enum zp_err
-check_replaceable(const char *path)
+find_replaceable(char to[static ZP_PATH_MAX], const char *path)
 {
 	struct stat st;
+	enum zp_err err = follow(to, path);
 
-	if (lstat(path, &st) != 0)
+	if (err)
+		return err;
+	if (lstat(to, &st) != 0)
 		return errno == ENOENT ? ZP_OK : ZP_ERR_IO;
 	if (S_ISREG(st.st_mode))
 		return ZP_OK;
@@ -337,13 +343,11 @@ zp_file_write(
 	enum zp_err err = ZP_OK;
 
 	if (how == ZP_FILE_REPLACE)
-		err = follow(real, path);
+		err = find_replaceable(real, path);
 	else if (strlen(path) >= sizeof(real))
 		err = ZP_ERR_TOO_LONG;
 	else
 		memcpy(real, path, strlen(path) + 1);
-	if (!err && how == ZP_FILE_REPLACE)
-		err = check_replaceable(real);
 	if (err)
 		return err;
 	size_t n = folder_len(real);
@@ -364,10 +368,8 @@ zp_file_write_locked(const char *path, const void *data, size_t len)
 {
 	char real[ZP_PATH_MAX], temp[ZP_PATH_MAX + 16];
 	sigset_t old;
-	enum zp_err err = follow(real, path);
+	enum zp_err err = find_replaceable(real, path);
 
-	if (!err)
-		err = check_replaceable(real);
 	if (err)
 		return err;
 	snprintf(temp, sizeof(temp), "%s.tmp", real);
@@ -433,23 +435,17 @@ zp_file_lock(const char *path, unsigned wait_ms, int *lock)
 	if (fd < 0)
 		return ZP_ERR_IO;
 	err = wait_for_lock(fd, wait_ms);
-	if (err) {
-		int why = errno;
-		close(fd);
-		errno = why;
-		return err;
-	}
-	*lock = fd;
-	return ZP_OK;
+	if (err)
+		close_after(fd);
+	else
+		*lock = fd;
+	return err;
 }
 
 void
 zp_file_unlock(int lock)
 {
-	int why = errno;
-
-	close(lock);
-	errno = why;
+	close_after(lock);
 }
 
 /* ---- versions of a file ---- */
