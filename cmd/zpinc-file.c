@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "net/zp_dirread.h"
@@ -211,19 +210,10 @@ attach(struct file *f, struct topic *topic)
 	return SCAN_UNWATCHED;
 }
 
-static int64_t
-steady_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void
 scan(struct file *f, struct topic *topic)
 {
-	int64_t began = steady_ms();
+	int64_t began = zp_transport_clock();
 	int64_t next = attach(f, topic);
 	enum zp_err err;
 
@@ -237,7 +227,7 @@ scan(struct file *f, struct topic *topic)
 		    ZP_DIRREAD_FILES);
 	if (topic->read.dir >= 0 && topic->watch < 0)
 		next = SCAN_UNWATCHED;
-	topic->cost = steady_ms() - began;
+	topic->cost = zp_transport_clock() - began;
 	if (next < topic->cost * SCAN_SHARE)
 		next = topic->cost * SCAN_SHARE;
 	topic->scan_at = began + next;

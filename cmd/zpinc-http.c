@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/zp_text.h"
 #include "net/zp_echo.h"
 #include "net/zp_headers.h"
 #include "net/zp_httpurl.h"
@@ -648,16 +649,6 @@ receive(struct http *h, const char *data, size_t len)
 	}
 }
 
-/* Something we can send back as it is, in a header or a URL. */
-static bool
-is_plain(const char *id)
-{
-	for (; *id != '\0'; id++)
-		if (*id <= ' ' || *id >= 0x7f)
-			return false;
-	return true;
-}
-
 static void
 on_event(void *arg, const struct zp_sse_event *event)
 {
@@ -677,7 +668,7 @@ on_event(void *arg, const struct zp_sse_event *event)
 	}
 	if (is_new)
 		receive(h, event->data, event->len);
-	if (id[0] != '\0' && is_plain(id))
+	if (id[0] != '\0' && zp_text_is_word(id))
 		memcpy(s->last, id, strlen(id) + 1);
 }
 

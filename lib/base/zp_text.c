@@ -115,6 +115,14 @@ is_deceptive(const uint8_t *s, size_t at, size_t n, uint32_t code)
 }
 
 bool
+zp_text_is_word(const char *s)
+{
+	while (*s > ' ' && *s < 0x7f)
+		s++;
+	return *s == '\0';
+}
+
+bool
 zp_text_is_name(const void *s, size_t n)
 {
 	const uint8_t *b = s;

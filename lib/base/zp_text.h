@@ -21,6 +21,10 @@ zp_text_decode(const uint8_t *s, size_t n, uint32_t *code);
 bool
 zp_text_is_utf8(const void *s, size_t n);
 
+/* Printable ASCII alone, without blanks: fit for a URL, a header, a line? */
+bool
+zp_text_is_word(const char *s);
+
 /* 1 to 31 bytes of UTF-8 without controls (C0, DEL, C1)? */
 bool
 zp_text_is_name(const void *s, size_t n);

@@ -2,17 +2,8 @@
 
 #include <string.h>
 
+#include "base/zp_text.h"
 #include "net/zp_json.h"
-
-/* Something that can be sent back as it is, in a URL or a cursor. */
-static bool
-is_plain(const char *id)
-{
-	for (; *id != '\0'; id++)
-		if (*id <= ' ' || *id >= 0x7f)
-			return false;
-	return true;
-}
 
 bool
 zp_ntfy_message(const char *json, size_t len, char id[static ZP_SSE_ID_MAX + 1])
@@ -23,7 +14,7 @@ zp_ntfy_message(const char *json, size_t len, char id[static ZP_SSE_ID_MAX + 1])
 	    strcmp(kind, "message") != 0)
 		return false;
 	if (!zp_json_string(json, len, "id", id, ZP_SSE_ID_MAX + 1) ||
-	    !is_plain(id))
+	    !zp_text_is_word(id))
 		id[0] = '\0';
 	return true;
 }

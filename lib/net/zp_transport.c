@@ -27,8 +27,8 @@
 /* After a signal or when stdout is gone: time to get the rest acknowledged. */
 #define STOP_WITHIN 1000
 
-static int64_t
-clock_ms(void)
+int64_t
+zp_transport_clock(void)
 {
 	struct timespec ts;
 
@@ -544,7 +544,7 @@ turn(struct zp_transport *t, const sigset_t *wake)
 		wait_ms = 0;
 	struct timespec ts = {wait_ms / 1000, wait_ms % 1000 * 1000000L};
 	got = ppoll(fds, FD_FIRST + n, &ts, wake);
-	t->now = clock_ms();
+	t->now = zp_transport_clock();
 	if (got < 0) {
 		if (errno == EINTR)
 			begin_to_stop(t);
@@ -656,7 +656,7 @@ run(struct zp_transport *t)
 
 	zp_signal_catch(&wake);
 	signal(SIGPIPE, SIG_IGN);
-	t->now = clock_ms();
+	t->now = zp_transport_clock();
 	t->progress_at = t->now;
 	while (!finished(t)) {
 		t->stirred = false;
@@ -687,7 +687,7 @@ zp_transport_run(struct zp_transport *t)
 	enum zp_err err = zp_reader_init(&t->in, STDIN_FILENO, BLOCK);
 	enum zp_exit status;
 
-	t->now = clock_ms();
+	t->now = zp_transport_clock();
 	t->cursor_at = INT64_MAX;
 	t->reading = true;
 	zp_outq_init(&t->out, STDOUT_FILENO);

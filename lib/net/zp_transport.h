@@ -139,9 +139,13 @@ zp_transport_main(int argc, char **argv, const struct zp_transport_ops *ops);
 const struct zp_transport_args *
 zp_transport_args(const struct zp_transport *t);
 
-/* Milliseconds of a clock that only goes forward. */
+/* Milliseconds of a clock that only goes forward, as the loop last saw it. */
 int64_t
 zp_transport_now(const struct zp_transport *t);
+
+/* The same clock, looked at. */
+int64_t
+zp_transport_clock(void);
 
 /* The link stands: `#up`; items are offered from now on. */
 void

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/zp_b64.h"
+#include "base/zp_text.h"
 #include "base/zp_io.h"
 #include "net/zp_transport_run.h"
 #include "proc/zp_opt.h"
@@ -315,10 +316,7 @@ take_cursor(struct zp_transport *t)
 	t->args.cursor = NULL;
 	if (c == NULL || *c == '\0')
 		return;
-	bool good = strlen(c) <= ZP_CURSOR_MAX;
-	for (const char *s = c; good && *s != '\0'; s++)
-		good = *s > ' ' && *s < 0x7f;
-	if (good)
+	if (strlen(c) <= ZP_CURSOR_MAX && zp_text_is_word(c))
 		t->args.cursor = c;
 	else
 		zp_transport_warn(t, "the cursor is malformed and not used");

@@ -347,53 +347,26 @@ start_minus(const struct zp_group_setup *setup,
 	return err;
 }
 
-const struct zp_group_ops sim_group = {
-    .start = start,
-    .own_share = own_share,
-    .own_mix = own_mix,
-    .put_share = put_share,
-    .put_mix = put_mix,
-    .check = check,
-    .mix = mix,
-    .key = key,
-    .bad = bad,
-    .tag = tag,
-    .verify = verify,
-    .conv = conv,
-    .confirmed = confirmed,
-    .free = run_free,
-};
+/* clang-format off */
+#define OPS(begin) \
+	{ \
+		.start = begin, \
+		.own_share = own_share, \
+		.own_mix = own_mix, \
+		.put_share = put_share, \
+		.put_mix = put_mix, \
+		.check = check, \
+		.mix = mix, \
+		.key = key, \
+		.bad = bad, \
+		.tag = tag, \
+		.verify = verify, \
+		.conv = conv, \
+		.confirmed = confirmed, \
+		.free = run_free \
+	}
+/* clang-format on */
 
-const struct zp_group_ops sim_group_plus = {
-    .start = start_plus,
-    .own_share = own_share,
-    .own_mix = own_mix,
-    .put_share = put_share,
-    .put_mix = put_mix,
-    .check = check,
-    .mix = mix,
-    .key = key,
-    .bad = bad,
-    .tag = tag,
-    .verify = verify,
-    .conv = conv,
-    .confirmed = confirmed,
-    .free = run_free,
-};
-
-const struct zp_group_ops sim_group_minus = {
-    .start = start_minus,
-    .own_share = own_share,
-    .own_mix = own_mix,
-    .put_share = put_share,
-    .put_mix = put_mix,
-    .check = check,
-    .mix = mix,
-    .key = key,
-    .bad = bad,
-    .tag = tag,
-    .verify = verify,
-    .conv = conv,
-    .confirmed = confirmed,
-    .free = run_free,
-};
+const struct zp_group_ops sim_group = OPS(start);
+const struct zp_group_ops sim_group_plus = OPS(start_plus);
+const struct zp_group_ops sim_group_minus = OPS(start_minus);
