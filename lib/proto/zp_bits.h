@@ -7,8 +7,6 @@
 
 /* Sets of sessions, as rows of 64-bit words.  All rows have `words`. */
 
-#define ZP_BITS_WORDS(n) (((n) + 63) / 64)
-
 static inline bool
 zp_bits_has(const uint64_t *set, size_t i)
 {

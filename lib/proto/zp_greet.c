@@ -48,7 +48,7 @@ hear_self(struct zp_machine *m, const struct zp_machine_hello *in)
 
 /* A member shows one value in a view, for ever. */
 static bool
-contradicts(const struct zp_session *s, const struct zp_hello *h)
+contradicts(const struct zp_roster_session *s, const struct zp_hello *h)
 {
 	if ((s->flags & ZP_HELLO_Z) == 0 || (h->flags & ZP_HELLO_Z) == 0 ||
 	    memcmp(s->view, h->view, sizeof(s->view)) != 0)
@@ -91,7 +91,7 @@ welcome(struct zp_machine *m, const struct zp_machine_hello *in, uint32_t gen,
  * again must never be heard, so it has to say something after its hold.
  */
 static void
-prove(struct zp_machine *m, struct zp_session *s)
+prove(struct zp_machine *m, struct zp_roster_session *s)
 {
 	if (s->proved || m->now >= s->near_until)
 		return;
@@ -108,7 +108,7 @@ prove(struct zp_machine *m, struct zp_session *s)
 static void
 answer(struct zp_machine *m, size_t place)
 {
-	const struct zp_session *s = &m->roster.s[place];
+	const struct zp_roster_session *s = &m->roster.s[place];
 
 	if (s->left || m->now < s->hold || m->now < s->mute)
 		return;
@@ -125,7 +125,7 @@ keep(struct zp_machine *m, size_t place, uint64_t seq, const struct zp_hello *h)
 	struct zp_hello_entry us;
 	bool has_us;
 	uint64_t when;
-	struct zp_session *s = zp_machine_session(m, place);
+	struct zp_roster_session *s = zp_machine_session(m, place);
 
 	zp_roster_keep(&m->roster, place, seq, h, m->now, &us, &has_us);
 	s->near_until = 0;
@@ -152,7 +152,7 @@ static enum zp_err
 known(struct zp_machine *m, const struct zp_machine_hello *in,
     const struct zp_hello *h, size_t place)
 {
-	struct zp_session *s = zp_machine_session(m, place);
+	struct zp_roster_session *s = zp_machine_session(m, place);
 
 	if (!same_idkey(&s->m.who, &in->from)) {
 		refuse(m, ZP_EVENT_REFUSED, ZP_ERR_CHANGED, in);

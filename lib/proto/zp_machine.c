@@ -443,7 +443,7 @@ zp_machine_places(const struct zp_machine *m)
 
 /* Its last hello: is it done with a handshake that gave us a key? */
 static bool
-says_done(const struct zp_machine *m, const struct zp_session *s)
+says_done(const struct zp_machine *m, const struct zp_roster_session *s)
 {
 	for (size_t i = 0; i < m->keys.count; i++)
 		if ((s->flags & ZP_HELLO_DONE) != 0 &&
@@ -459,7 +459,7 @@ zp_machine_peer(
 	if (place == ZP_ROSTER_SELF || place >= m->roster.cap ||
 	    !m->roster.s[place].taken)
 		return false;
-	const struct zp_session *s = &m->roster.s[place];
+	const struct zp_roster_session *s = &m->roster.s[place];
 	*peer = (struct zp_machine_peer){
 	    .member = &s->m,
 	    .heard = zp_bits_has(m->heard, place),
@@ -547,7 +547,7 @@ give(struct reasons *r, enum zp_machine_reason_kind kind,
 static void
 give_sessions(const struct zp_machine *m, struct reasons *r)
 {
-	const struct zp_session *s = m->roster.s;
+	const struct zp_roster_session *s = m->roster.s;
 
 	for (size_t i = 1; i < m->roster.cap; i++) {
 		if (!s[i].taken || s[i].left ||

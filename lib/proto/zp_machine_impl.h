@@ -111,7 +111,7 @@ struct zp_machine {
 	struct zp_keyring keys;
 };
 
-static inline struct zp_session *
+static inline struct zp_roster_session *
 zp_machine_session(struct zp_machine *m, size_t place)
 {
 	return &m->roster.s[place];

@@ -37,7 +37,7 @@ is_view(const struct zp_machine *m, const uint8_t *id)
 bool
 zp_phase_shows(const struct zp_machine *m, size_t place, uint8_t flag)
 {
-	const struct zp_session *s = &m->roster.s[place];
+	const struct zp_roster_session *s = &m->roster.s[place];
 	const uint8_t want = (uint8_t)(ZP_HELLO_Z | flag);
 
 	return (s->flags & want) == want && is_view(m, s->view);
@@ -46,7 +46,7 @@ zp_phase_shows(const struct zp_machine *m, size_t place, uint8_t flag)
 void
 zp_phase_note(struct zp_machine *m, size_t place)
 {
-	const struct zp_session *s = &m->roster.s[place];
+	const struct zp_roster_session *s = &m->roster.s[place];
 	uint8_t flags = 0;
 
 	if ((s->flags & ZP_HELLO_Z) != 0 && is_view(m, s->view))
@@ -214,7 +214,7 @@ tell_late(struct zp_machine *m)
 	    m->phase == ZP_PHASE_DONE)
 		return;
 	for (size_t i = 1; i < m->roster.cap && !m->late; i++) {
-		const struct zp_session *s = &m->roster.s[i];
+		const struct zp_roster_session *s = &m->roster.s[i];
 		if (!zp_bits_has(m->near, i) || (s->flags & ZP_HELLO_DONE) == 0)
 			continue;
 		m->late = true;
@@ -304,7 +304,7 @@ static bool
 in_company(const struct zp_machine *m)
 {
 	for (size_t i = 1; i < m->roster.cap; i++) {
-		const struct zp_session *s = &m->roster.s[i];
+		const struct zp_roster_session *s = &m->roster.s[i];
 		if (zp_bits_has(m->conv, i) && !s->left && m->now < s->hold &&
 		    m->now < s->near_until &&
 		    m->now < m->roster.at[i] + m->rules.gone)
@@ -377,7 +377,7 @@ publish(struct zp_machine *m)
 static void
 hold(struct zp_machine *m, size_t place, uint64_t until)
 {
-	struct zp_session *s = zp_machine_session(m, place);
+	struct zp_roster_session *s = zp_machine_session(m, place);
 
 	if (s->hold < until)
 		s->hold = until;
@@ -589,7 +589,8 @@ time_out(struct zp_machine *m)
 	uint64_t factor = zp_machine_spread(m, 1000, 1200);
 
 	for (size_t i = 0; i < m->n; i++) {
-		struct zp_session *s = zp_machine_session(m, m->place[i]);
+		struct zp_roster_session *s =
+		    zp_machine_session(m, m->place[i]);
 		if (i == m->me || zp_phase_shows(m, m->place[i], awaited(m)))
 			continue;
 		uint64_t t = doubled(m->t.run, s->strikes, m->t.hold);

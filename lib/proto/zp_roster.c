@@ -191,7 +191,7 @@ static void
 recognize(struct zp_roster *r, size_t place)
 {
 	for (size_t a = 0; a < r->cap; a++) {
-		const struct zp_session *s = &r->s[a];
+		const struct zp_roster_session *s = &r->s[a];
 		if (!s->taken || s->strangers == 0 ||
 		    bsearch(r->s[place].m.mid, s->strange, s->strangers,
 			sizeof(*s->strange), compare_mids) == NULL)
@@ -234,7 +234,7 @@ seat(struct zp_roster *r, size_t place, const struct zp_member *m)
 }
 
 static void
-forget_strangers(struct zp_session *s)
+forget_strangers(struct zp_roster_session *s)
 {
 	free(s->strange);
 	s->strange = NULL;
@@ -391,7 +391,7 @@ zp_roster_rename(struct zp_roster *r, const struct zp_member *self)
 
 /* Without memory it is not noted; the next hello lists it again. */
 static void
-note_stranger(struct zp_session *s, const uint8_t *mid, size_t most)
+note_stranger(struct zp_roster_session *s, const uint8_t *mid, size_t most)
 {
 	if (s->strange == NULL)
 		s->strange = calloc(most, sizeof(*s->strange));
@@ -423,7 +423,7 @@ note_seen(struct zp_roster *r, size_t place, size_t b, uint64_t seen)
 }
 
 static void
-trim_strangers(struct zp_session *s)
+trim_strangers(struct zp_roster_session *s)
 {
 	void *less;
 
@@ -476,7 +476,7 @@ zp_roster_keep(struct zp_roster *r, size_t place, uint64_t seq,
     const struct zp_hello *h, uint64_t now, struct zp_hello_entry *us,
     bool *has_us)
 {
-	struct zp_session *s = &r->s[place];
+	struct zp_roster_session *s = &r->s[place];
 
 	if (!s->said)
 		s->first_at = now;

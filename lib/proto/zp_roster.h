@@ -20,7 +20,7 @@
 #define ZP_ROSTER_MAX 2048 /* places at most */
 #define ZP_ROSTER_WIDE 4
 
-struct zp_session {
+struct zp_roster_session {
 	struct zp_member m; /* who.gen: its generation */
 	bool taken;
 	bool said; /* a hello was kept */
@@ -59,7 +59,7 @@ struct zp_flap {
 };
 
 struct zp_roster {
-	struct zp_session *s;
+	struct zp_roster_session *s;
 	size_t cap; /* places that there is memory for */
 	size_t limit; /* places at most */
 	size_t count; /* places taken, our own included */

@@ -12,13 +12,13 @@ sooner(uint64_t *next, uint64_t when, uint64_t now)
 }
 
 static bool
-same_p(const struct zp_session *a, const struct zp_session *b)
+same_p(const struct zp_roster_session *a, const struct zp_roster_session *b)
 {
 	return memcmp(a->m.who.p, b->m.who.p, sizeof(a->m.who.p)) == 0;
 }
 
 static bool
-same_idkey(const struct zp_session *a, const struct zp_session *b)
+same_idkey(const struct zp_roster_session *a, const struct zp_roster_session *b)
 {
 	return memcmp(a->m.who.idkey, b->m.who.idkey, sizeof(a->m.who.idkey)) ==
 	    0;
@@ -31,14 +31,14 @@ drop_replaced(const struct zp_roster *r, uint64_t now,
     uint64_t *next)
 {
 	for (size_t i = 0; i < r->count; i++) {
-		const struct zp_session *newer = &r->s[r->order[i]];
+		const struct zp_roster_session *newer = &r->s[r->order[i]];
 		size_t j = i;
 		if (!zp_bits_has(near, r->order[i]))
 			continue;
 		while (j > 0 && same_p(newer, &r->s[r->order[j - 1]]))
 			j--;
 		for (; j < r->count && same_p(newer, &r->s[r->order[j]]); j++) {
-			const struct zp_session *s = &r->s[r->order[j]];
+			const struct zp_roster_session *s = &r->s[r->order[j]];
 			if (r->order[j] == ZP_ROSTER_SELF ||
 			    !same_idkey(newer, s) ||
 			    r->at[r->order[j]] >= newer->first_at)
@@ -59,7 +59,7 @@ static void
 look(struct zp_roster *r, uint64_t now, const struct zp_view_rules *rules,
     size_t place)
 {
-	const struct zp_session *s = &r->s[place];
+	const struct zp_roster_session *s = &r->s[place];
 	const uint64_t at = r->at[place], gone = at + rules->gone;
 	uint64_t next = UINT64_MAX;
 	bool heard =

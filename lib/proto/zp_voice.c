@@ -183,7 +183,7 @@ fill_entries(struct zp_machine *m)
 	uint16_t n = 0;
 
 	for (size_t i = 0; i < r->count; i++) {
-		struct zp_session *s = &r->s[r->by_mid[i]];
+		struct zp_roster_session *s = &r->s[r->by_mid[i]];
 		if (!zp_bits_has(m->pick, r->by_mid[i]))
 			continue;
 		struct zp_hello_entry *e = &m->entry[n++];
