@@ -447,6 +447,56 @@ is_type(const char *s)
 	return n > 0 && s[n] == '\0';
 }
 
+/* One option; false if its argument makes no sense, which has been said. */
+static bool
+take_option(struct seal *s, int id, const char *arg)
+{
+	switch (id) {
+	case KEY:
+		s->key = arg;
+		return true;
+	case UID:
+		s->uid = arg;
+		return true;
+	case IDENTITY:
+		s->identity = arg;
+		return true;
+	case WHOLE:
+		return s->whole = true;
+	case STATE:
+		s->state_path = arg;
+		return true;
+	case MAX_RECORD:
+		if (zp_opt_number(arg, ZP_RECORD_LEAST, ZP_RECORD_MAX,
+			&s->max_record) == ZP_OK)
+			return true;
+		zp_say(TOOL, "--max-record: 1024 to 1048576");
+		return false;
+	case NO_TIME:
+		return s->no_time = true;
+	case FILE_TYPE:
+		s->file = arg;
+		return true;
+	case CONFINE:
+		return s->confine = true;
+	default:
+		return false;
+	}
+}
+
+/* What is wrong with the options together; NULL: nothing. */
+static const char *
+misfit(const struct seal *s, const struct zp_opts *o)
+{
+	if (s->file != NULL && !s->whole)
+		return "--file: goes with -w";
+	if (s->file != NULL && !is_type(s->file))
+		return "--file: not a media type, such as image/png";
+	if (zp_opt_operands(o) > 0)
+		return "takes no operands; bodies come from standard input";
+	return NULL;
+}
+
 static int
 parse(struct seal *s, int argc, char **argv)
 {
@@ -456,55 +506,14 @@ parse(struct seal *s, int argc, char **argv)
 
 	zp_opt_init(
 	    &o, TOOL, argc, argv, options, sizeof(options) / sizeof(*options));
-	while ((id = zp_opt_next(&o, USAGE, &arg)) >= 0) {
-		switch (id) {
-		case KEY:
-			s->key = arg;
-			break;
-		case UID:
-			s->uid = arg;
-			break;
-		case IDENTITY:
-			s->identity = arg;
-			break;
-		case WHOLE:
-			s->whole = true;
-			break;
-		case STATE:
-			s->state_path = arg;
-			break;
-		case MAX_RECORD:
-			if (zp_opt_number(arg, ZP_RECORD_LEAST, ZP_RECORD_MAX,
-				&s->max_record) == ZP_OK)
-				break;
-			zp_say(TOOL, "--max-record: 1024 to 1048576");
+	while ((id = zp_opt_next(&o, USAGE, &arg)) >= 0)
+		if (!take_option(s, id, arg))
 			return ZP_OPT_BAD;
-		case NO_TIME:
-			s->no_time = true;
-			break;
-		case FILE_TYPE:
-			s->file = arg;
-			break;
-		case CONFINE:
-			s->confine = true;
-			break;
-		}
-	}
-	if (id == ZP_OPT_END && s->file != NULL && !s->whole) {
-		zp_say(TOOL, "--file: goes with -w");
-		return ZP_OPT_BAD;
-	}
-	if (id == ZP_OPT_END && s->file != NULL && !is_type(s->file)) {
-		zp_say(TOOL, "--file: not a media type, such as image/png");
-		return ZP_OPT_BAD;
-	}
-	if (id == ZP_OPT_END && zp_opt_operands(&o) > 0) {
-		zp_say(TOOL,
-		    "takes no operands; bodies come from standard "
-		    "input");
-		return ZP_OPT_BAD;
-	}
-	return id;
+	const char *wrong = id == ZP_OPT_END ? misfit(s, &o) : NULL;
+	if (wrong == NULL)
+		return id;
+	zp_say(TOOL, "%s", wrong);
+	return ZP_OPT_BAD;
 }
 
 int
