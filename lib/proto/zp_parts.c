@@ -8,9 +8,8 @@
 
 #define NO_LAST UINT64_MAX
 
-/* One part that waits, in a list sorted by number. */
+/* One part that waits. */
 struct part {
-	struct part *next;
 	uint32_t number;
 	size_t len;
 	uint8_t data[];
@@ -20,8 +19,10 @@ struct part {
 struct entry {
 	bool used, dead; /* dead: given up; swallows its remaining parts */
 	struct zp_body body;
-	struct part *head, *tail;
-	size_t count, bytes;
+	/* Those that wait, ascending, count of them from `from` on: a search
+	 * finds the place of each, whatever order they come in. */
+	struct part **part;
+	size_t from, count, cap, bytes;
 	uint64_t next; /* number of the part to give out next */
 	uint64_t last; /* number of the last part, once known */
 	uint64_t age;
@@ -71,13 +72,11 @@ part_free(struct part *p)
 static void
 entry_clear(struct entry *e)
 {
-	while (e->head != NULL) {
-		struct part *p = e->head;
-		e->head = p->next;
-		part_free(p);
-	}
-	e->tail = NULL;
-	e->count = e->bytes = 0;
+	for (size_t i = 0; i < e->count; i++)
+		part_free(e->part[e->from + i]);
+	free(e->part);
+	e->part = NULL;
+	e->from = e->count = e->cap = e->bytes = 0;
 }
 
 static void
@@ -172,17 +171,53 @@ find_entry(struct zp_parts *ps, const struct zp_body *b)
 	return NULL;
 }
 
-/* Puts a part into its place in the list. */
+/* Room for one part more behind the last. */
+static enum zp_err
+make_room(struct entry *e)
+{
+	if (e->from + e->count < e->cap)
+		return ZP_OK;
+	if (e->from > e->cap / 2) {
+		memmove(
+		    e->part, e->part + e->from, e->count * sizeof(*e->part));
+		e->from = 0;
+		return ZP_OK;
+	}
+	size_t cap = e->cap > 0 ? e->cap * 2 : 16;
+	struct part **more = realloc(e->part, cap * sizeof(*more));
+	if (more == NULL)
+		return ZP_ERR_MEMORY;
+	e->part = more;
+	e->cap = cap;
+	return ZP_OK;
+}
+
+/* Where in e->part this number is, or belongs. */
+static size_t
+place_of(const struct entry *e, uint32_t number)
+{
+	size_t low = e->from, high = e->from + e->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (e->part[mid]->number < number)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Puts a part into its place. */
 static enum zp_err
 insert(struct entry *e, const struct zp_payload *p)
 {
-	struct part **at = &e->head;
+	enum zp_err err = make_room(e);
 
-	if (e->tail != NULL && e->tail->number < p->part)
-		at = &e->tail->next;
-	while (*at != NULL && (*at)->number < p->part)
-		at = &(*at)->next;
-	if (*at != NULL && (*at)->number == p->part)
+	if (err)
+		return err;
+	size_t at = place_of(e, p->part), end = e->from + e->count;
+	if (at < end && e->part[at]->number == p->part)
 		return ZP_ERR_REPLAY;
 	struct part *part = malloc(sizeof(*part) + p->body_len);
 	if (part == NULL)
@@ -191,10 +226,8 @@ insert(struct entry *e, const struct zp_payload *p)
 	part->len = p->body_len;
 	if (p->body_len > 0)
 		memcpy(part->data, p->body, p->body_len);
-	part->next = *at;
-	*at = part;
-	if (part->next == NULL)
-		e->tail = part;
+	memmove(e->part + at + 1, e->part + at, (end - at) * sizeof(*e->part));
+	e->part[at] = part;
 	e->count++;
 	e->bytes += part->len;
 	return ZP_OK;
@@ -213,7 +246,8 @@ consistent(
 	if (e->last != NO_LAST &&
 	    (p->part > e->last || (is_last && p->part != e->last)))
 		return false;
-	if (is_last && e->tail != NULL && e->tail->number > p->part)
+	if (is_last && e->count > 0 &&
+	    e->part[e->from + e->count - 1]->number > p->part)
 		return false;
 	return true;
 }
@@ -321,7 +355,8 @@ give_whole(struct zp_parts *ps, struct entry *e, struct zp_piece *piece)
 		return false;
 	}
 	ps->joined_len = e->bytes ? e->bytes : 1;
-	for (struct part *p = e->head; p != NULL; p = p->next) {
+	for (size_t i = 0; i < e->count; i++) {
+		const struct part *p = e->part[e->from + i];
 		memcpy(ps->joined + at, p->data, p->len);
 		at += p->len;
 	}
@@ -338,10 +373,9 @@ give_whole(struct zp_parts *ps, struct entry *e, struct zp_piece *piece)
 static bool
 give_part(struct zp_parts *ps, struct entry *e, struct zp_piece *piece)
 {
-	struct part *p = e->head;
-
-	if (p == NULL || p->number != e->next)
+	if (e->count == 0 || e->part[e->from]->number != e->next)
 		return false;
+	struct part *p = e->part[e->from];
 	size_t lead = e->body.kind == ZP_KIND_MESSAGE && p->number == 0 ? 8 : 0;
 	ps->joined = malloc(p->len ? p->len : 1);
 	if (ps->joined == NULL) {
@@ -355,9 +389,7 @@ give_part(struct zp_parts *ps, struct entry *e, struct zp_piece *piece)
 	    .len = p->len - lead,
 	    .begins = p->number == 0,
 	    .ends = p->number == e->last};
-	e->head = p->next;
-	if (e->head == NULL)
-		e->tail = NULL;
+	e->from++;
 	e->count--;
 	e->bytes -= p->len;
 	e->next++;
@@ -390,8 +422,9 @@ choose(struct zp_parts *ps)
 	}
 	for (size_t i = 0; ps->current == NULL && i < ZP_PARTS_BODIES; i++) {
 		struct entry *e = &ps->entry[i];
-		if (e->used && !e->dead && e->head != NULL &&
-		    e->head->number == 0 && (!ps->ended || is_whole(e)) &&
+		if (e->used && !e->dead && e->count > 0 &&
+		    e->part[e->from]->number == 0 &&
+		    (!ps->ended || is_whole(e)) &&
 		    (c == NULL || e->age < c->age))
 			c = e;
 	}

@@ -312,6 +312,44 @@ test_parts(struct world *w)
 	IS(reported, ZP_ERR_CUT, "and reports the cut");
 }
 
+/* So long take 8,000 parts of one body in steps of so many. */
+static double
+time_of(uint32_t step)
+{
+	struct zp_opened op = {.payload = {.kind = ZP_KIND_NOTE,
+				   .body = (const uint8_t *)"x",
+				   .body_len = 1}};
+	struct zp_piece piece = {0};
+	struct zp_parts *parts;
+	size_t whole = 0;
+
+	if (zp_parts_new(&parts, false, on_report, NULL))
+		exit(1);
+	clock_t t = clock();
+	for (uint32_t i = 0; i < 8000; i++) {
+		op.payload.part = i * step % 8000;
+		op.payload.flags = op.payload.part == 7999 ? ZP_FLAG_LAST : 0;
+		if (zp_parts_add(parts, &op))
+			exit(1);
+		while (zp_parts_next(parts, &piece))
+			whole += piece.len;
+	}
+	t = clock() - t;
+	IS(whole, 8000, "8,000 parts make a body");
+	zp_parts_free(parts);
+	return (double)t;
+}
+
+static void
+test_order(void)
+{
+	double good = time_of(1), odd = time_of(3), wild = time_of(3037);
+
+	OK(odd < 10 * good + CLOCKS_PER_SEC / 50 &&
+		wild < 10 * good + CLOCKS_PER_SEC / 50,
+	    "in whatever order they come it takes about as long");
+}
+
 int
 main(void)
 {
@@ -323,6 +361,7 @@ main(void)
 	test_refused(&w);
 	test_conversation(&w);
 	test_parts(&w);
+	test_order();
 	teardown(&w);
 	return tap_done();
 }
