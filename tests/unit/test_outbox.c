@@ -738,8 +738,8 @@ main(void)
 	keeping();
 	sessions();
 	long_bodies();
+	much_lost();
 	many_hellos();
 	zp_key_free(key);
-	much_lost();
 	return tap_done();
 }

@@ -1,3 +1,4 @@
+#include <time.h>
 #include <sodium.h>
 
 #include "base/zp_io.h"
