@@ -1,5 +1,5 @@
-#include <time.h>
 #include <sodium.h>
+#include <time.h>
 
 #include "base/zp_io.h"
 #include "crypt/zp_identity.h"
