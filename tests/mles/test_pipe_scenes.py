@@ -149,8 +149,8 @@ async def strict():
            "--require-fs: two of ours converse though nobody types")
     raw = await Raw().start(url_of(room))
     await raw.frame("cron", b"a%20note")
-    Tap.ok(await until(lambda: events(a, "alone")) and
-           b.has("cron", "a note"),
+    Tap.ok(await until(lambda: events(a, "alone") and
+                       b.has("cron", "a note")),
            "a note from outside is shown, and ends forward secrecy, as told")
     Tap.ok(await until(lambda: len(events(a, "conversation")) > 1),
            "which comes back")
@@ -176,13 +176,13 @@ async def lost():
            "forward secrecy with a client")
     raw = await Raw().start(url_of(room))
     await raw.frame("cron", b"a%20note")
-    Tap.ok(await until(lambda: events(pipe, "alone")) and
-           pipe.told("forward secrecy is off"),
+    Tap.ok(await until(lambda: events(pipe, "alone") and
+                       pipe.told("forward secrecy is off")),
            "is lost when somebody posts a note, which is told")
     await pipe.say("can you read me?")
-    Tap.ok(await until(lambda: app.has("alice", "can you read me?")) and
-           ("alice", "can you read me?", False) in app.shown and
-           events(pipe, "sending")[-1]["as"] == "notes",
+    Tap.ok(await until(lambda: app.has("alice", "can you read me?") and
+                       events(pipe, "sending")[-1]["as"] == "notes") and
+           ("alice", "can you read me?", False) in app.shown,
            "then lines are notes, which is told, too: nobody types there")
     Tap.ok(await room.converse("turn", 40) and await room.after(1),
            "when they talk it comes back")
