@@ -177,7 +177,7 @@ sys.exit(subprocess.run(["zpinc-key"] + sys.argv[1:], stdout=w).returncode)' \
 	name=$(find "$KEYS" -name '*.key' -printf '%f')
 	[ "$name" = _a_b___c_.key ]
 	[ "$(zpinc-key show -k "$name" | sed -n 1p)" = \
-		'channel       a/b \\ c ' ]
+		'channel      \x20a/b \\ c\x20' ]
 	for bad in '' "$(printf 'a\nb')" 12345678901234567890123456789012 \
 		"$(printf '\377')" "$(printf 'a\033[2J')"; do
 		quiet zpinc-key new --random -c "$bad" -o bad
