@@ -452,7 +452,7 @@ main(int argc, char **argv)
 	int status, id = parse(&t, argc, argv);
 
 	if (id != ZP_OPT_END || t.out == NULL)
-		status = zp_opt_status(id);
+		status = (int)zp_opt_status(id);
 	else
 		status = run(&t);
 	zp_uids_free(&t.members);
