@@ -145,7 +145,7 @@ add(struct zp_known *k, const struct zp_known_entry *e)
 		return ZP_ERR_EXISTS;
 	if (k->n == ZP_KNOWN_MAX)
 		return ZP_ERR_FULL;
-	if (k->n == k->cap) {
+	if (k->entries == NULL || k->n == k->cap) {
 		size_t cap = k->cap ? k->cap * 2 : 32;
 		struct zp_known_entry *more =
 		    realloc(k->entries, cap * sizeof(*more));
