@@ -391,25 +391,33 @@ static const struct zp_keytool_command identity_command = {
 /* Where -i finds it if nobody says otherwise. */
 #define IDENTITY_NAME "me"
 
+/* text: secret, ZP_KEYFILE_TEXT_MAX bytes. */
+static enum zp_err
+put_identity(struct zp_keytool_to *to, void *text)
+{
+	struct zp_identity *id;
+	struct zp_writer w;
+	enum zp_err err = zp_identity_new(&id);
+
+	if (err)
+		return zp_say_fail(ZP_KEYTOOL, "identity", err);
+	zp_writer_init(&w, text, ZP_KEYFILE_TEXT_MAX);
+	zp_idfile_write(&w, id);
+	zp_identity_free(id);
+	return zp_keytool_put(to, text, w.len, "a new identity");
+}
+
 static enum zp_err
 make_identity(struct zp_keytool_to *to)
 {
-	struct zp_identity *id = NULL;
-	struct zp_writer w;
 	enum zp_err err = zp_keytool_place(to, ZP_PATH_IDENTITY, IDENTITY_NAME);
 
 	if (err)
 		return err;
 	void *text = zp_secret_new(ZP_KEYFILE_TEXT_MAX);
-	err = text != NULL ? zp_identity_new(&id) : ZP_ERR_MEMORY;
-	if (err) {
-		zp_say_fail(ZP_KEYTOOL, "identity", err);
-	} else {
-		zp_writer_init(&w, text, ZP_KEYFILE_TEXT_MAX);
-		zp_idfile_write(&w, id);
-		err = zp_keytool_put(to, text, w.len, "a new identity");
-	}
-	zp_identity_free(id);
+	if (text == NULL)
+		return zp_say_fail(ZP_KEYTOOL, "identity", ZP_ERR_MEMORY);
+	err = put_identity(to, text);
 	zp_secret_free(text);
 	return err;
 }

@@ -48,20 +48,20 @@ teardown() {
 
 @test "a transport that goes up and down for ever does not fill the screen" {
 	local flood='for i in $(seq 2000); do echo "#down $i"; echo "#up"; done
-		touch done; sleep 100'
+		touch flooded; sleep 100'
 	zpinc-pipe -k ./ops.key -u alice --listen --sub "$flood" \
 		--pub 'cat >/dev/null' </dev/null >pipe.out 2>pipe.err 3>&- &
 	local pid=$!
-	await test -e done
+	await test -e flooded
 	kill -TERM $pid
 	wait $pid || true
 	grep -q 'down: 1$' pipe.err
 	(($(wc -l <pipe.err) < 40))
-	rm done
+	rm flooded
 	zpinc-handshake -k ./ops.key -u alice -o ./c.key --sub "$flood" \
 		--pub 'cat >/dev/null' 2>shake.err 3>&- &
 	pid=$!
-	await test -e done
+	await test -e flooded
 	kill -TERM $pid
 	wait $pid || true
 	grep -q 'down: 1$' shake.err
