@@ -24,20 +24,34 @@ parse(const char *text, struct zp_fault *fault)
 	return err;
 }
 
+static char made_text[ZP_KEYFILE_TEXT_MAX];
+
+static enum zp_err
+save_text(const struct zp_writer *w)
+{
+	return w->bad ? ZP_ERR_TOO_LONG
+		      : zp_file_write("k", made_text, w->len, ZP_FILE_NEW);
+}
+
 /* As zpinc-key does it. */
 static enum zp_err
-save(const struct zp_keyfile *kf, const struct zp_identity *id)
+save(const struct zp_keyfile *kf)
 {
-	static char text[ZP_KEYFILE_TEXT_MAX];
 	struct zp_writer w;
 
-	zp_writer_init(&w, text, sizeof(text));
-	if (kf != NULL)
-		zp_keyfile_write(&w, kf);
-	else
-		zp_idfile_write(&w, id);
-	return w.bad ? ZP_ERR_TOO_LONG
-		     : zp_file_write("k", text, w.len, ZP_FILE_NEW);
+	zp_writer_init(&w, made_text, sizeof(made_text));
+	zp_keyfile_write(&w, kf);
+	return save_text(&w);
+}
+
+static enum zp_err
+save_identity(const struct zp_identity *id)
+{
+	struct zp_writer w;
+
+	zp_writer_init(&w, made_text, sizeof(made_text));
+	zp_idfile_write(&w, id);
+	return save_text(&w);
 }
 
 static void
@@ -49,8 +63,7 @@ test_channel(void)
 
 	OK(zp_key_load(&made.key, raw, " b\\\xc3\xab ", 20) == ZP_OK,
 	    "# a key");
-	OK(save(&made, NULL) == ZP_OK &&
-		zp_keyfile_load(&kf, "k", &fault) == ZP_OK,
+	OK(save(&made) == ZP_OK && zp_keyfile_load(&kf, "k", &fault) == ZP_OK,
 	    "a key that was saved can be loaded");
 	OK(kf->kind == ZP_KEYFILE_CHANNEL && kf->suite == ZP_SUITE_ZP1 &&
 		kf->conv == NULL &&
@@ -210,8 +223,7 @@ test_mles(void)
 	OK(zp_keyfile_make(&kf, ZP_SUITE_MLES, (const uint8_t *)"secret", 6,
 	       channel, 15) == ZP_OK,
 	    "a key of suite mles may have a long name");
-	OK(save(kf, NULL) == ZP_OK &&
-		zp_keyfile_load(&back, "k", &fault) == ZP_OK &&
+	OK(save(kf) == ZP_OK && zp_keyfile_load(&back, "k", &fault) == ZP_OK &&
 		back->suite == ZP_SUITE_MLES && back->key == NULL &&
 		strcmp(zp_keyfile_channel(back), channel) == 0,
 	    "and is kept in a file");
@@ -245,7 +257,7 @@ test_identity(void)
 	struct zp_fault fault;
 
 	OK(zp_identity_new(&id) == ZP_OK, "# an identity");
-	OK(save(NULL, id) == ZP_OK &&
+	OK(save_identity(id) == ZP_OK &&
 		zp_idfile_load(&back, "k", &fault) == ZP_OK,
 	    "an identity that was saved can be loaded");
 	SAME(zp_identity_public(back), zp_identity_public(id), ZP_IDKEY_LEN,
