@@ -43,8 +43,8 @@ struct session {
 	uint8_t p[ZP_PSEUDONYM_LEN], sid[ZP_SID_LEN];
 	struct key keys[KEYS]; /* older ones first */
 	size_t n_keys;
-	struct run runs[ZP_ORDER_RUNS]; /* ascending */
-	size_t n_runs;
+	struct run *runs; /* ascending; at most ZP_ORDER_RUNS */
+	size_t n_runs, run_cap;
 	struct run gaps[ZP_ORDER_GAPS]; /* told last */
 	size_t n_gaps; /* ever */
 	bool known; /* next is */
@@ -117,6 +117,7 @@ free_session(struct zp_order *o, struct session *s)
 	for (size_t i = 0; i < s->held.n; i++)
 		free_held(o, s->held.at[s->held.from + i]);
 	free(s->held.at);
+	free(s->runs);
 	free(s);
 }
 
@@ -204,10 +205,12 @@ get(struct zp_order *o, const uint8_t *p, const uint8_t *sid)
 static bool
 has(const struct session *s, uint64_t seq)
 {
-	for (size_t i = 0; i < s->n_runs; i++)
-		if (seq >= s->runs[i].from && seq < s->runs[i].to)
-			return true;
-	return false;
+	size_t i = s->n_runs;
+
+	/* The newest are asked for most. */
+	while (i > 0 && s->runs[i - 1].from > seq)
+		i--;
+	return i > 0 && seq < s->runs[i - 1].to;
 }
 
 /* Two runs that meet become one. */
@@ -222,14 +225,30 @@ join(struct session *s, size_t i)
 	    (s->n_runs - i - 1) * sizeof(s->runs[0]));
 }
 
+/* Makes room for another run, if there may be one. */
+static void
+grow_runs(struct session *s)
+{
+	size_t cap = s->run_cap > 0 ? 2 * s->run_cap : 4;
+	struct run *more;
+
+	if (s->n_runs < s->run_cap || cap > ZP_ORDER_RUNS)
+		return;
+	more = realloc(s->runs, cap * sizeof(*more));
+	if (more == NULL)
+		return;
+	s->runs = more;
+	s->run_cap = cap;
+}
+
 /* False: there is no room to remember it. */
 static bool
 mark(struct session *s, uint64_t seq)
 {
-	size_t i = 0;
+	size_t i = s->n_runs;
 
-	while (i < s->n_runs && s->runs[i].to < seq)
-		i++;
+	while (i > 0 && s->runs[i - 1].to >= seq)
+		i--;
 	if (i < s->n_runs && s->runs[i].to == seq) {
 		s->runs[i].to++;
 		join(s, i);
@@ -239,9 +258,10 @@ mark(struct session *s, uint64_t seq)
 		s->runs[i].from--;
 		return true;
 	}
-	if (s->n_runs == ZP_ORDER_RUNS) {
+	grow_runs(s);
+	if (s->n_runs == s->run_cap) {
 		/* Holes of long ago: they were told. */
-		if (i == 0 || s->runs[1].to > s->next)
+		if (i == 0 || s->n_runs < 2 || s->runs[1].to > s->next)
 			return false;
 		s->runs[1].from = s->runs[0].from;
 		s->n_runs--;

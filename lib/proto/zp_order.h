@@ -21,7 +21,9 @@ struct zp_order;
 
 #define ZP_ORDER_SESSIONS 1024
 #define ZP_ORDER_BYTES (16u << 20) /* held, of all sessions */
-#define ZP_ORDER_RUNS 64 /* of consecutive numbers, of a session */
+/* Of consecutive numbers, of a session: a burst over a relay that loses every
+   third record has hundreds. */
+#define ZP_ORDER_RUNS 1024
 #define ZP_ORDER_GAPS 16 /* told, of a session, that are remembered */
 /* In which a sender under load hears of it and sends it again, twice. */
 #define ZP_ORDER_PATIENCE_MS 25000
