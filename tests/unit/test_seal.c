@@ -341,10 +341,24 @@ time_of(uint32_t step)
 	return (double)t;
 }
 
+/* The least of a few: other processes take time, too. */
+static double
+least_time_of(uint32_t step)
+{
+	double least = time_of(step);
+
+	for (int i = 0; i < 4; i++) {
+		double t = time_of(step);
+		least = t < least ? t : least;
+	}
+	return least;
+}
+
 static void
 test_order(void)
 {
-	double good = time_of(1), odd = time_of(3), wild = time_of(3037);
+	double good = least_time_of(1), odd = least_time_of(3),
+	       wild = least_time_of(3037);
 
 	OK(odd < 10 * good + CLOCKS_PER_SEC / 50 &&
 		wild < 10 * good + CLOCKS_PER_SEC / 50,
