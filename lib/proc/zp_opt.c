@@ -317,26 +317,26 @@ zp_hint(const char *format, ...)
 	va_end(ap);
 }
 
-const char *
-zp_say_name(char to[static ZP_SAY_NAME], const char *s)
+static const char *
+say_cut(char to[static ZP_SAY_NAME], const char *s, enum zp_text_style style)
 {
 	size_t n = strlen(s), used;
-	size_t w =
-	    zp_text_escape(to, ZP_SAY_NAME - 4, s, n, ZP_TEXT_LINE, &used);
+	size_t w = zp_text_escape(to, ZP_SAY_NAME - 4, s, n, style, &used);
 
 	memcpy(to + w, used < n ? "..." : "", used < n ? 4 : 1);
 	return to;
 }
 
 const char *
+zp_say_name(char to[static ZP_SAY_NAME], const char *s)
+{
+	return say_cut(to, s, ZP_TEXT_LINE);
+}
+
+const char *
 zp_say_uid(char to[static ZP_SAY_NAME], const char *uid)
 {
-	size_t n = strlen(uid), used;
-	size_t w =
-	    zp_text_escape(to, ZP_SAY_NAME - 4, uid, n, ZP_TEXT_NAME, &used);
-
-	memcpy(to + w, used < n ? "..." : "", used < n ? 4 : 1);
-	return to;
+	return say_cut(to, uid, ZP_TEXT_NAME);
 }
 
 const char *

@@ -172,7 +172,7 @@ emit(struct code *c, unsigned op, uint32_t k)
 {
 	const struct sock_filter ins = {(uint16_t)op, 0, 0, k};
 
-	/* At place 0 would be the first that does not fit. */
+	/* Place 0 stays empty: for an act it means none. */
 	if (c->start == 1)
 		c->bad = true;
 	else

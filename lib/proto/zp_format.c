@@ -110,8 +110,7 @@ put_letter(struct zp_out *out, char letter, const struct zp_shown *s)
 
 	switch (letter) {
 	case 'm':
-		/* The newline that ends it is ours to write, or the format's.
-		 */
+		/* A newline at its end is the format's to write. */
 		return put_escaped(out, s->data,
 		    s->len - (s->len > 0 && s->data[s->len - 1] == '\n'),
 		    ZP_TEXT_INDENT);

@@ -30,9 +30,9 @@ struct zp_shown {
 
 /*
  * A format: %m body with further lines indented by four blanks (a line feed
- * at its very end is left out), %M body on
- * one line, %u sender, %t time, %k kind, %s identity, %c conversation,
- * %r channel, %i session, %n number, %%; and \n \t \\.  ZP_ERR_USAGE.
+ * at its very end is left out), %M body on one line, %u sender, %t time, %k
+ * kind, %s identity, %c conversation, %r channel, %i session, %n number, %%;
+ * and \n \t \\.  ZP_ERR_USAGE.
  */
 ZP_CHECKED enum zp_err
 zp_format_check(const char *format);
