@@ -17,9 +17,11 @@
 #define OUT_MOST (16u << 20)
 /* A suspended machine's timers go on, poll() does not: look again by then. */
 #define WAIT_MOST 1000
-/* At the end: for receipts; for lines that wait; for the last hello. */
+/* At the end: for receipts; for lines that wait; for what came to be read;
+   for the last hello. */
 #define RECEIPTS_WITHIN 10000
 #define LINES_WITHIN 30000
+#define SHOW_WITHIN 1000
 #define LEAVE_WITHIN 1000
 
 #define TEXT_MESSAGES "%u: %m"
@@ -155,11 +157,10 @@ stop(struct zp_live *l)
 static uint64_t
 deadline(const struct zp_live *l)
 {
+	if (l->end >= ZP_LIVE_SHOWING)
+		return l->end_at;
 	uint64_t t = l->ops->deadline(l);
-
-	if (l->end != ZP_LIVE_RUNNING)
-		t = zp_live_least(t, l->end_at);
-	return t;
+	return l->end == ZP_LIVE_RUNNING ? t : zp_live_least(t, l->end_at);
 }
 
 /* Waits for whatever comes; fds: two for each relay, then 0, 1, what is said.
@@ -167,7 +168,8 @@ deadline(const struct zp_live *l)
 static enum zp_err
 wait_for(struct zp_live *l, struct pollfd *fds)
 {
-	const bool room = l->out.len - l->out_at < OUT_MOST;
+	const bool room =
+	    l->out.len - l->out_at < OUT_MOST && l->end < ZP_LIVE_SHOWING;
 	const bool more = zp_live_wants_input(l);
 	uint64_t until = deadline(l), now = zp_load_ticks();
 	uint64_t ms = until > now ? until - now : 0;
@@ -236,22 +238,36 @@ all_said(const struct zp_live *l)
 	return zp_in_len(&l->in) == 0 && l->ops->pending(l) == 0;
 }
 
+/* Nothing more is read or sent. */
+static bool
+has_ended(struct zp_live *l)
+{
+	if (l->interrupted || (l->end == ZP_LIVE_RUNNING && l->out_error != 0))
+		return true;
+	if (l->end == ZP_LIVE_RUNNING && l->in.eof && !l->c->listen)
+		l->end = ZP_LIVE_SENDING;
+	if (l->end != ZP_LIVE_SENDING)
+		return false;
+	const bool waits = zp_in_len(&l->in) > 0;
+	l->end_at = l->progress + (waits ? LINES_WITHIN : RECEIPTS_WITHIN);
+	return all_said(l) || l->now.ticks >= l->end_at;
+}
+
 static enum zp_err
 near_end(struct zp_live *l)
 {
-	if (l->interrupted && l->end != ZP_LIVE_LEAVING)
-		return leave(l);
-	if (l->end == ZP_LIVE_RUNNING && l->out_error != 0)
-		return leave(l);
-	if (l->end == ZP_LIVE_RUNNING && l->in.eof && !l->c->listen)
-		l->end = ZP_LIVE_SENDING;
-	if (l->end == ZP_LIVE_SENDING) {
-		const bool waits = zp_in_len(&l->in) > 0;
-		l->end_at =
-		    l->progress + (waits ? LINES_WITHIN : RECEIPTS_WITHIN);
-		if (all_said(l) || l->now.ticks >= l->end_at)
-			return leave(l);
+	if (l->end < ZP_LIVE_SHOWING && has_ended(l)) {
+		l->end = ZP_LIVE_SHOWING;
+		l->end_at = l->now.ticks + SHOW_WITHIN;
+		enum zp_err err = l->ops->last(l);
+		if (err)
+			return err;
 	}
+	/* The last hello has receipts for what was shown. */
+	if (l->end == ZP_LIVE_SHOWING &&
+	    (l->out_error != 0 || zp_live_flushed(l) ||
+		l->now.ticks >= l->end_at))
+		return leave(l);
 	if (l->end == ZP_LIVE_LEAVING &&
 	    (!zp_live_unsent(l) || l->now.ticks >= l->end_at) &&
 	    (l->out_error != 0 || zp_live_flushed(l) ||
@@ -269,7 +285,7 @@ serve(struct zp_live *l, const struct pollfd *fds)
 	enum zp_err err = ZP_OK;
 
 	for (size_t i = 0; i < l->c->n && !err; i++)
-		if (fds[2 * i].revents != 0 && l->end != ZP_LIVE_LEAVING)
+		if (fds[2 * i].revents != 0 && l->end < ZP_LIVE_SHOWING)
 			err = zp_live_hear(l, &l->link[i]);
 	if (!err && io[0].revents != 0)
 		err = zp_live_read(l);
@@ -309,6 +325,7 @@ turn(struct zp_live *l, struct pollfd *fds)
 		err = serve(l, fds);
 	if (!err)
 		err = work(l);
+	zp_live_tell_lost(l);
 	zp_live_flush(l);
 	/* What was shown is remembered once it is out. */
 	if (!err && zp_live_flushed(l))
@@ -328,9 +345,18 @@ finish(struct zp_live *l, enum zp_err err)
 	}
 	if (err && err == l->failed)
 		(void)!zp_live_fail(l, "stopped", err);
-	seen = l->ops->finish(l, !err && l->out_error == 0);
+	zp_live_flush(l);
+	const bool whole = zp_live_flushed(l);
+	/* What nobody could read is not remembered as shown. */
+	seen = l->ops->finish(l, !err && l->out_error == 0 && whole);
 	l->end = ZP_LIVE_OVER;
 	zp_live_flush(l);
+	if (l->out_error == 0 && !whole) {
+		zp_say(l->c->tool,
+		    "standard output takes no more: what came last is not "
+		    "shown");
+		status = ZP_EXIT_IO;
+	}
 	if (err && zp_err_status(err) > status)
 		status = zp_err_status(err);
 	return seen > status ? seen : status;

@@ -33,6 +33,8 @@
 /* What a relay is given at a time. */
 #define ZP_LIVE_BURST 16384
 #define ZP_NEVER_MS UINT64_MAX
+/* Why lines wait whose way to the relays is full. */
+#define ZP_LIVE_SLOW "the relay has not shown yet what was sent before"
 
 struct zp_live;
 
@@ -59,6 +61,7 @@ enum zp_live_mode { ZP_LIVE_WAIT, ZP_LIVE_NOTE, ZP_LIVE_MESSAGE };
 enum zp_live_end {
 	ZP_LIVE_RUNNING,
 	ZP_LIVE_SENDING, /* standard input ended: what is left goes out */
+	ZP_LIVE_SHOWING, /* nothing is read any more: what came is shown */
 	ZP_LIVE_LEAVING, /* the last hello goes out */
 	ZP_LIVE_OVER,
 };
@@ -74,19 +77,22 @@ struct zp_live_ops {
 	/* Folders that stay in reach, at most two; one may be written to. */
 	void (*dirs)(const struct zp_live *l, char one[static ZP_PATH_MAX],
 	    const char *dirs[static 2]);
-	/* We are confined now: joins.  Leaves. */
+	/* We are confined now: joins.  Shows what is held back.  Leaves. */
 	enum zp_err (*join)(struct zp_live *l);
+	enum zp_err (*last)(struct zp_live *l);
 	enum zp_err (*leave)(struct zp_live *l);
 
 	/*
 	 * Of each turn: before anything is heard; what time or the relays
 	 * have made due; after lines were sent, before anything goes out; once
-	 * all output is written.  And when the next turn is due, in ticks.
+	 * all output is written; once all up to zp_live_mark() is (NULL: no
+	 * mark is set).  And when the next turn is due, in ticks.
 	 */
 	enum zp_err (*begin)(struct zp_live *l);
 	enum zp_err (*work)(struct zp_live *l);
 	enum zp_err (*ready)(struct zp_live *l);
 	enum zp_err (*shown)(struct zp_live *l);
+	void (*taken)(struct zp_live *l);
 	uint64_t (*deadline)(const struct zp_live *l);
 
 	/*
@@ -149,6 +155,10 @@ struct zp_live {
 	uint64_t lines; /* read so far */
 	struct zp_out out; /* gathered; written when it can be taken */
 	size_t out_at;
+	/* Bytes that have left it, be it for a frame of the screen's; of these,
+	   taken by standard output; when so many are, `taken` is due. */
+	uint64_t out_left, out_taken, mark;
+	bool mark_waits;
 	int out_error;
 	struct zp_screen *screen; /* if all of it is one terminal */
 	char note_format[1024]; /* notes can be told from messages */
@@ -173,6 +183,7 @@ struct zp_live {
 
 	/* receipts */
 	bool unseen; /* a hello of ours is to say what came, and was sent */
+	bool came, marked; /* since the mark; until it */
 	uint64_t receipt_credit, receipt_at;
 
 	/* the end */
@@ -182,6 +193,9 @@ struct zp_live {
 	uint64_t progress; /* when a line last went out */
 	size_t undelivered; /* bodies */
 	char nobody[ZP_PRESENCE_TEXT]; /* who did not acknowledge */
+	/* Lines in a row that those names lack, not told yet; 0: none. */
+	uint64_t lost_from, lost_to;
+	char lost_names[ZP_PRESENCE_TEXT];
 	enum zp_exit status;
 	enum zp_err failed; /* from within a callback */
 };
@@ -213,9 +227,14 @@ ZP_CHECKED enum zp_err
 zp_live_record(
     struct zp_live *l, struct zp_live_link *link, const struct zp_record *rec);
 
-/* Shows the messages whose turn it is. */
+/*
+ * Shows the messages whose turn it is: writes as much as standard output
+ * takes.  Those that it took, a receipt may speak of.
+ */
 ZP_CHECKED enum zp_err
 zp_live_show(struct zp_live *l);
+void
+zp_live_taken(struct zp_live *l);
 
 /* Tells the machine how far we have everybody; others soon, too. */
 void
@@ -287,6 +306,9 @@ zp_live_settled(void *arg, const struct zp_outbox_event *ev);
 /* Standard output: what it takes without waiting. */
 void
 zp_live_flush(struct zp_live *l);
+/* Once it took all that there is now, l->ops->taken() is called. */
+void
+zp_live_mark(struct zp_live *l);
 /* Was all of it taken? */
 bool
 zp_live_flushed(const struct zp_live *l);
@@ -336,6 +358,9 @@ zp_live_tell_mode(struct zp_live *l, enum zp_live_mode mode);
 
 void
 zp_live_tell_settled(struct zp_live *l, const struct zp_outbox_event *ev);
+/* Which lines were not delivered, as far as it was not said at once. */
+void
+zp_live_tell_lost(struct zp_live *l);
 
 /* Messages or notes of uid that are missing; others: who has them, or "". */
 void

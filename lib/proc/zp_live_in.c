@@ -31,7 +31,7 @@ zp_live_take(void *arg, const struct zp_piece *piece, enum zp_trust trust)
 	    piece->body, piece->data, piece->len, (int)trust);
 	if (err == ZP_ERR_REPLAY)
 		return ZP_OK;
-	l->unseen = true;
+	l->came = true;
 	return err;
 }
 
@@ -56,7 +56,7 @@ zp_live_again(void *arg, const struct zp_opened *opened)
 	enum zp_err err = zp_order_known(l->order, l->now.ticks, conv, &body);
 	if (err == ZP_ERR_REPLAY)
 		return ZP_OK;
-	l->unseen = true;
+	l->came = true;
 	return err;
 }
 
@@ -78,7 +78,23 @@ zp_live_show(struct zp_live *l)
 	while (!err && zp_order_next(l->order, &s))
 		err = zp_inbox_show(l->inbox, &s.body, s.data, s.len,
 		    (enum zp_trust)s.tag, s.conv);
+	/* One mark at a time: the next, when this one was reached. */
+	if (!err && !l->mark_waits) {
+		zp_order_mark(l->order, l->now.ticks);
+		l->marked = l->came;
+		l->came = false;
+		zp_live_mark(l);
+	}
+	zp_live_flush(l);
 	return err;
+}
+
+void
+zp_live_taken(struct zp_live *l)
+{
+	zp_order_release(l->order);
+	l->unseen = l->unseen || l->marked;
+	l->marked = false;
 }
 
 void
@@ -335,8 +351,8 @@ zp_live_set_receipts(struct zp_live *l)
 	for (size_t i = 0; i < zp_machine_places(m); i++)
 		if (zp_machine_peer(m, i, &peer))
 			zp_machine_set_seen(m, peer.member->mid,
-			    zp_order_seen(l->order, l->now.ticks,
-				peer.member->who.p, peer.member->who.sid));
+			    zp_order_seen(l->order, peer.member->who.p,
+				peer.member->who.sid));
 	zp_machine_set_notes(m, zp_outbox_count(l->outbox, ZP_KIND_NOTE));
 	zp_machine_set_messages(m, zp_outbox_count(l->outbox, ZP_KIND_MESSAGE));
 }

@@ -306,7 +306,7 @@ work(struct zp_live *l)
 	const int64_t now = (int64_t)l->now.ticks;
 	enum zp_err err = ZP_OK;
 
-	if (l->end == ZP_LIVE_LEAVING)
+	if (l->end >= ZP_LIVE_SHOWING)
 		return ZP_OK;
 	set_live(l);
 	if (l->now.ticks - m->ticked >= TICK_MS) {
@@ -372,7 +372,9 @@ why(const struct zp_live *l, char to[static ZP_PRESENCE_TEXT])
 {
 	const char *text;
 
-	if (!zp_live_any_up(l))
+	if (l->mode != ZP_LIVE_WAIT)
+		text = ZP_LIVE_SLOW;
+	else if (!zp_live_any_up(l))
 		text = "no relay can be reached";
 	else if (!l->mles->live)
 		text = "the relay's history is still coming";
@@ -439,6 +441,7 @@ const struct zp_live_ops zp_live_mles = {
     .close = close_all,
     .dirs = dirs_of,
     .join = join,
+    .last = nothing,
     .leave = leave,
     .begin = nothing,
     .work = work,

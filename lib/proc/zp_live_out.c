@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -199,6 +200,21 @@ zp_live_mode_due(const struct zp_live *l)
 	return due;
 }
 
+/* Why lines wait that could go, but for what is on its way. */
+static void
+why_full(const struct zp_live *l, char to[static ZP_PRESENCE_TEXT])
+{
+	const struct zp_member *m = zp_outbox_blocker(l->outbox);
+	char name[ZP_SAY_NAME];
+
+	if (m == NULL)
+		snprintf(to, ZP_PRESENCE_TEXT, "%s", ZP_LIVE_SLOW);
+	else
+		snprintf(to, ZP_PRESENCE_TEXT,
+		    "%s has not taken what was sent before",
+		    zp_say_uid(name, m->uid));
+}
+
 /* Why lines wait, in words. */
 void
 zp_live_why(const struct zp_live *l, char to[static ZP_PRESENCE_TEXT])
@@ -206,6 +222,10 @@ zp_live_why(const struct zp_live *l, char to[static ZP_PRESENCE_TEXT])
 	struct zp_machine *m = zp_presence_machine(l->presence);
 	const char *why = NULL;
 
+	if (l->mode != ZP_LIVE_WAIT) {
+		why_full(l, to);
+		return;
+	}
 	if (!zp_live_any_up(l))
 		why = "no relay can be reached";
 	else if (l->live_at == 0)
@@ -226,6 +246,7 @@ zp_live_why(const struct zp_live *l, char to[static ZP_PRESENCE_TEXT])
 		memcpy(to, "a handshake is going on", 24);
 }
 
+/* Some line waits. */
 static void
 tell_waiting(struct zp_live *l)
 {
@@ -251,11 +272,11 @@ set_mode(struct zp_live *l)
 	enum zp_live_mode mode = l->ops->mode(l);
 	bool news = mode != l->mode && mode != ZP_LIVE_WAIT;
 
-	l->mode = mode;
-	if (mode != ZP_LIVE_WAIT) {
+	if (mode != l->mode) {
 		l->waiting_since = l->wait_told = 0;
 		l->why[0] = '\0';
 	}
+	l->mode = mode;
 	if (news)
 		zp_live_tell_mode(l, mode);
 }
@@ -375,13 +396,15 @@ zp_live_send(struct zp_live *l)
 
 	look_at_relays(l);
 	set_mode(l);
-	if (l->end == ZP_LIVE_LEAVING || l->end == ZP_LIVE_OVER)
+	if (l->end >= ZP_LIVE_SHOWING)
 		return ZP_OK;
-	if (l->mode == ZP_LIVE_WAIT) {
+	if (l->mode == ZP_LIVE_WAIT || !l->ops->room(l)) {
 		if (next_line(l, &line, &len, &used))
 			tell_waiting(l);
 		return ZP_OK;
 	}
+	/* A reason that was told is not told again for every pause. */
+	l->waiting_since = 0;
 	l->ops->expect(l, BATCH);
 	while (!err && n++ < BATCH && l->ops->room(l) &&
 	    next_line(l, &line, &len, &used)) {
@@ -417,6 +440,7 @@ static struct zp_out *
 output(struct zp_live *l, size_t **at)
 {
 	char status[ZP_SCREEN_STATUS];
+	const size_t before = l->out.len;
 
 	*at = &l->out_at;
 	if (l->screen == NULL)
@@ -426,15 +450,38 @@ output(struct zp_live *l, size_t **at)
 	if (zp_screen_draw(l->screen, &l->out,
 		l->end == ZP_LIVE_OVER ? NULL : status, &l->in) != ZP_OK)
 		l->failed = ZP_ERR_MEMORY;
+	l->out_left += before - l->out.len;
 	return zp_screen_frame(l->screen, at);
+}
+
+void
+zp_live_mark(struct zp_live *l)
+{
+	l->mark = l->out_left + (l->out.len - l->out_at);
+	l->mark_waits = true;
+}
+
+/* More was taken; whole: all of a frame, which half of it does not tell. */
+static void
+note_taken(struct zp_live *l, size_t n, bool whole)
+{
+	if (l->screen == NULL)
+		l->out_left += n;
+	if (l->screen == NULL || whole)
+		l->out_taken = l->out_left;
+	if (!l->mark_waits || l->out_taken < l->mark)
+		return;
+	l->mark_waits = false;
+	l->ops->taken(l);
 }
 
 void
 zp_live_flush(struct zp_live *l)
 {
-	size_t *at;
+	size_t *at, from;
 	struct zp_out *o = output(l, &at);
 
+	from = *at;
 	while (l->out_error == 0 && *at < o->len) {
 		struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
 		size_t n = o->len - *at;
@@ -449,6 +496,7 @@ zp_live_flush(struct zp_live *l)
 		if (w < 0 && errno == EAGAIN)
 			break;
 	}
+	note_taken(l, *at - from, *at == o->len);
 	if (*at == o->len) {
 		*at = o->len = 0;
 	} else if (*at > o->len / 2) {

@@ -500,6 +500,34 @@ put_names(struct zp_live *l, const char *name, const struct zp_outbox_event *ev,
 }
 
 void
+zp_live_tell_lost(struct zp_live *l)
+{
+	if (l->lost_to == 0)
+		return;
+	if (l->lost_from == l->lost_to)
+		zp_say(l->c->tool, "line %" PRIu64 ": not delivered to %s",
+		    l->lost_from, l->lost_names);
+	else
+		zp_say(l->c->tool,
+		    "lines %" PRIu64 " to %" PRIu64 ": not delivered to %s",
+		    l->lost_from, l->lost_to, l->lost_names);
+	l->lost_to = 0;
+}
+
+/* One behind the other, and to the same, in one line. */
+static void
+say_lost(struct zp_live *l, uint64_t line, const char *names)
+{
+	if (l->lost_to == 0 || line != l->lost_to + 1 ||
+	    strcmp(names, l->lost_names) != 0) {
+		zp_live_tell_lost(l);
+		l->lost_from = line;
+		snprintf(l->lost_names, sizeof(l->lost_names), "%s", names);
+	}
+	l->lost_to = line;
+}
+
+void
 zp_live_tell_settled(struct zp_live *l, const struct zp_outbox_event *ev)
 {
 	const bool good = ev->kind == ZP_OUTBOX_DELIVERED;
@@ -521,8 +549,10 @@ zp_live_tell_settled(struct zp_live *l, const struct zp_outbox_event *ev)
 	names_of(names, ev, false);
 	if (good && names[0] == '\0')
 		return;
-	if (!good)
+	if (!good) {
 		l->undelivered++;
+		l->status = ZP_EXIT_IO;
+	}
 	if (!note)
 		memcpy(l->nobody, names, sizeof(l->nobody));
 	/* What is left at the end is told in one line then. */
@@ -532,8 +562,7 @@ zp_live_tell_settled(struct zp_live *l, const struct zp_outbox_event *ev)
 		zp_say(l->c->tool, "line %" PRIu64 ": no relay has shown it",
 		    ev->tag);
 	else
-		zp_say(l->c->tool, "line %" PRIu64 ": not delivered to %s",
-		    ev->tag, names);
+		say_lost(l, ev->tag, names);
 }
 
 void

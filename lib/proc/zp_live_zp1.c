@@ -208,14 +208,14 @@ work(struct zp_live *l)
 {
 	enum zp_err err = zp_inbox_settle(l->inbox);
 
-	if (!err && l->end != ZP_LIVE_LEAVING) {
+	if (!err && l->end < ZP_LIVE_SHOWING) {
 		err = zp_presence_tick(l->presence, &l->now);
 		zp_outbox_tick(l->outbox, l->now.ticks);
 		zp_order_tick(l->order, l->now.ticks);
 	}
 	if (!err)
 		err = zp_live_show(l);
-	if (!err && l->end != ZP_LIVE_LEAVING)
+	if (!err && l->end < ZP_LIVE_SHOWING)
 		err = zp_live_receipts(l);
 	return err;
 }
@@ -310,13 +310,18 @@ give_up(struct zp_live *l)
 }
 
 static enum zp_err
-leave(struct zp_live *l)
+last(struct zp_live *l)
 {
 	zp_order_end(l->order, l->now.ticks);
-	enum zp_err err = zp_live_show(l);
+	return zp_live_show(l);
+}
+
+static enum zp_err
+leave(struct zp_live *l)
+{
 	/* The last word has all receipts. */
 	zp_live_set_receipts(l);
-	return err ? err : zp_presence_stop(l->presence, &l->now);
+	return zp_presence_stop(l->presence, &l->now);
 }
 
 static enum zp_exit
@@ -336,11 +341,13 @@ const struct zp_live_ops zp_live_zp1 = {
     .close = close_all,
     .dirs = dirs_of,
     .join = join,
+    .last = last,
     .leave = leave,
     .begin = begin,
     .work = work,
     .ready = ready,
     .shown = shown,
+    .taken = zp_live_taken,
     .deadline = deadline,
     .record = zp_live_record,
     .relay = relay,

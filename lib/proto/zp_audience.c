@@ -53,6 +53,22 @@ zp_audience_deaf(const struct zp_audience *a, uint64_t seq, uint64_t since)
 	return false;
 }
 
+bool
+zp_audience_stuck(const struct zp_audience *a, uint64_t seq, uint64_t since)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < a->n; i++) {
+		const struct zp_outbox_member *m = &a->members[i];
+		if (m->left || m->seen > seq)
+			continue;
+		if (m->heard < since)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
 static struct zp_outbox_member *
 find(struct zp_audience *a, const uint8_t *mid)
 {

@@ -36,6 +36,13 @@ zp_audience_has(const struct zp_audience *a, uint64_t seq, bool *any);
 bool
 zp_audience_deaf(const struct zp_audience *a, uint64_t seq, uint64_t since);
 
+/*
+ * Do all who lack seq say so in answer to a hello sent at `since` or later?
+ * False if nobody lacks it.
+ */
+bool
+zp_audience_stuck(const struct zp_audience *a, uint64_t seq, uint64_t since);
+
 /* A hello's word.  True if the member has more now; *had: what it had. */
 bool
 zp_audience_heard(struct zp_audience *a,

@@ -55,6 +55,7 @@ struct session {
 	struct queue held; /* all from next on */
 	uint64_t announced; /* numbers below are said to have been sent */
 	bool has_announced;
+	uint64_t marked, seen; /* for receipts: of a mark, released */
 	uint64_t since; /* when the gap at next was noticed; NEVER: none */
 	uint64_t used;
 };
@@ -544,14 +545,11 @@ zp_order_gone(
 					s->keys[i].gone = now;
 }
 
-uint64_t
-zp_order_seen(struct zp_order *o, uint64_t now,
-    const uint8_t p[static ZP_PSEUDONYM_LEN],
-    const uint8_t sid[static ZP_SID_LEN])
+/* All from the first number of the oldest key on that came without a hole. */
+static uint64_t
+count(struct session *s, uint64_t now)
 {
-	struct session *s = find(o, p, sid);
-
-	if (s == NULL || s->n_keys == 0)
+	if (s->n_keys == 0)
 		return 0;
 	while (s->n_keys > 1 && s->keys[0].gone != NEVER &&
 	    now - s->keys[0].gone >= ZP_ORDER_GRACE_MS) {
@@ -564,6 +562,31 @@ zp_order_seen(struct zp_order *o, uint64_t now,
 		if (first >= s->runs[i].from && first < s->runs[i].to)
 			return s->runs[i].to;
 	return first;
+}
+
+void
+zp_order_mark(struct zp_order *o, uint64_t now)
+{
+	for (size_t b = 0; b < BUCKETS; b++)
+		for (struct session *s = o->bucket[b]; s != NULL; s = s->chain)
+			s->marked = count(s, now);
+}
+
+void
+zp_order_release(struct zp_order *o)
+{
+	for (size_t b = 0; b < BUCKETS; b++)
+		for (struct session *s = o->bucket[b]; s != NULL; s = s->chain)
+			s->seen = s->marked;
+}
+
+uint64_t
+zp_order_seen(struct zp_order *o, const uint8_t p[static ZP_PSEUDONYM_LEN],
+    const uint8_t sid[static ZP_SID_LEN])
+{
+	const struct session *s = find(o, p, sid);
+
+	return s != NULL ? s->seen : 0;
 }
 
 void

@@ -109,10 +109,21 @@ void
 zp_order_gone(struct zp_order *o, uint64_t now,
     const uint8_t conv[static ZP_CONV_ID_LEN]);
 
-/* For a hello: `seen` of that session; 0 if none could be opened. */
+/*
+ * A receipt is for what can be read, not for what came: _mark() once all that
+ * zp_order_next() gave has been handed on, _release() once that is out.
+ */
+void
+zp_order_mark(struct zp_order *o, uint64_t now);
+void
+zp_order_release(struct zp_order *o);
+
+/*
+ * For a hello: `seen` of that session as it was when it was marked, of the
+ * last mark that was released; 0 if none could be opened.
+ */
 uint64_t
-zp_order_seen(struct zp_order *o, uint64_t now,
-    const uint8_t p[static ZP_PSEUDONYM_LEN],
+zp_order_seen(struct zp_order *o, const uint8_t p[static ZP_PSEUDONYM_LEN],
     const uint8_t sid[static ZP_SID_LEN]);
 
 /* Gives up what has been missing for too long. */

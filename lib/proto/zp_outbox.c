@@ -350,6 +350,37 @@ zp_outbox_judge(struct zp_outbox *o)
 	sweep(o);
 }
 
+/* From it on, the first message that is not settled. */
+static struct zp_outitem *
+next_message(struct zp_outitem *it)
+{
+	while (it != NULL && (it->kind == ZP_KIND_NOTE || it->done))
+		it = it->next;
+	return it;
+}
+
+/* Not one by one: to sweep is to look at all of them. */
+void
+zp_outbox_make_room(struct zp_outbox *o, uint64_t now)
+{
+	struct zp_outitem *it = NULL;
+	size_t n = 0;
+
+	if (o->bytes >= ZP_OUTBOX_BYTES)
+		it = next_message(o->head);
+	for (; it != NULL && n < ZP_OUTBOX_BYTES / 16;
+	     it = next_message(it->next)) {
+		if (it->began == 0 || now - it->began < ZP_OUTBOX_STUCK_MS ||
+		    !zp_audience_stuck(
+			it->to, it->seq, it->began + ZP_OUTBOX_STUCK_MS))
+			break;
+		n += it->text_len + it->body_len;
+		settle(o, it, ZP_OUTBOX_UNDELIVERED);
+	}
+	if (n > 0)
+		sweep(o);
+}
+
 /* ---- sealing ------------------------------------------------------------- */
 
 /* The record lines in text, as to be sent to every relay. */
@@ -377,7 +408,7 @@ cut_lines(struct zp_outbox *o, struct zp_outitem *it, char *text, size_t len)
 	it->text_len = len;
 	it->line = line;
 	it->n = n;
-	it->sent = 0;
+	it->sent = it->began = 0;
 	it->due = UINT64_MAX;
 	it->tries = 0;
 	o->bytes += len;
@@ -409,6 +440,21 @@ bool
 zp_outbox_room(const struct zp_outbox *o)
 {
 	return o->bytes < ZP_OUTBOX_BYTES && o->fresh < ZP_OUTBOX_AHEAD;
+}
+
+const struct zp_member *
+zp_outbox_blocker(const struct zp_outbox *o)
+{
+	const struct zp_outitem *it = next_message(o->head);
+
+	if (o->bytes < ZP_OUTBOX_BYTES || it == NULL)
+		return NULL;
+	for (size_t i = 0; i < it->to->n; i++) {
+		const struct zp_outbox_member *m = &it->to->members[i];
+		if (!m->left && m->seen <= it->seq)
+			return &m->m;
+	}
+	return NULL;
 }
 
 void

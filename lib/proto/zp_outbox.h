@@ -35,6 +35,13 @@ struct zp_outbox;
 #define ZP_OUTBOX_AHEAD 64
 
 /*
+ * Where these are full, a member that hears us and has not acknowledged what
+ * went out so long ago is not waited for: it may be there to hold us up, or
+ * its output goes nowhere.
+ */
+#define ZP_OUTBOX_STUCK_MS 60000
+
+/*
  * Records on their way that no relay has shown yet: a relay that a sender
  * outruns loses some, and tells nobody.  The window grows by what comes back
  * and halves when something did not.  With notes in it, it stays below the
@@ -157,9 +164,15 @@ void
 zp_outbox_relay(
     struct zp_outbox *o, uint64_t now, size_t relay, bool up, bool live);
 
-/* May another body be added? */
+/*
+ * May another body be added?  If not: the member of whom there is a message
+ * that it has not acknowledged, the oldest one; NULL: the relays have not
+ * taken or shown what they were given.
+ */
 bool
 zp_outbox_room(const struct zp_outbox *o);
+const struct zp_member *
+zp_outbox_blocker(const struct zp_outbox *o);
 
 /*
  * Adds a body; kind: note, or message (if there is a current conversation).

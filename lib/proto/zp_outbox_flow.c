@@ -43,6 +43,8 @@ hand_out(struct zp_outbox *o, uint64_t now, struct zp_outitem *it,
 	l->want &= (uint16_t)~bit;
 	l->had |= bit;
 	it->sent = now;
+	if (it->began == 0)
+		it->began = now;
 	it->due = now + again_after(o, it->tries);
 	o->due = zp_outbox_least(o->due, it->due);
 	if (it->kind == ZP_KIND_MESSAGE && o->ask_due == UINT64_MAX)
@@ -265,6 +267,7 @@ zp_outbox_tick(struct zp_outbox *o, uint64_t now)
 	size_t again = 0;
 
 	lapse(o, now);
+	zp_outbox_make_room(o, now);
 	if (now < o->due)
 		return;
 	o->due = UINT64_MAX;

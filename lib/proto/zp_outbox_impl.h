@@ -37,6 +37,7 @@ struct zp_outitem {
 	size_t body_len;
 	struct zp_audience *to; /* of messages */
 	uint64_t sent; /* when a record of it went out last; 0: none did */
+	uint64_t began; /* and first, sealed to these members */
 	uint64_t due; /* when to look whether it must go again */
 	unsigned tries;
 	char *text; /* all its record lines */
@@ -103,6 +104,10 @@ zp_outbox_land(struct zp_outbox *o, struct zp_outline *l);
 void
 zp_outbox_lost(struct zp_outbox *o, uint64_t now,
     const uint8_t mid[static ZP_GROUP_MID_LEN], uint64_t seen);
+
+/* Gives up what stands in the way of more, if its time has come. */
+void
+zp_outbox_make_room(struct zp_outbox *o, uint64_t now);
 
 /* Settles what is: all, or one note (true then). */
 void

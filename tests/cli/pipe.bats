@@ -276,10 +276,11 @@ notes_on_relay() {
 # Is standard output of that process, a pipe, full?
 full() {
 	/usr/bin/python3 - "/proc/$1/fd/1" <<- 'EOF'
-		import fcntl, os, struct, sys, termios
-		fd = os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK)
-		n, = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"1234"))
-		sys.exit(n < 61440)
+		import os, select, sys
+		fd = os.open(sys.argv[1], os.O_WRONLY | os.O_NONBLOCK)
+		poll = select.poll()
+		poll.register(fd, select.POLLOUT)
+		sys.exit(bool(poll.poll(0)))
 	EOF
 }
 
@@ -302,6 +303,70 @@ full() {
 	say bob 'I am back'
 	sees alice 'bob: I am back'
 	sees bob "alice: line 400 $(printf 'x%.0s' {1..200})"
+}
+
+# A member bob whose standard output is a pipe that nobody reads: once it is
+# full, 400 lines of alice's are on their way, and some are not shown.
+stuck_bob() {
+	for name in alice bob; do
+		zpinc-key identity -o $name.id 2> /dev/null
+	done
+	member alice --json -i ./alice.id --trust alice.known "$RELAY"
+	mkfifo bob.out
+	exec {unread}<> bob.out
+	member bob -i ./bob.id --trust bob.known "$RELAY"
+	talk 2 bob
+	await matches alice.out '"event":"conversation"'
+	long=$(printf 'x%.0s' {1..200})
+	say alice "$(seq -f "line %03.0f $long" 1 400)"
+	await full "$(pgrep -P "$(parent_of bob)" -x zpinc-pipe)"
+}
+
+# The numbers of alice's lines that were told as delivered.
+delivered() {
+	jq -r 'select(.event == "delivered").line' alice.out
+}
+
+# What bob's pipe holds goes to a file.
+read_bob() {
+	timeout 10 dd if=bob.out of="$1" bs=65536 iflag=nonblock 2> /dev/null ||
+		true
+}
+
+@test "a line is delivered once its reader's output has taken it" {
+	stuck_bob
+	AWAIT=3 await matches alice.out '"line":400,' || true
+	die bob
+	hush bob
+	read_bob got
+	shown=$(grep -c "^alice: line ... $long\$" got)
+	[ "$shown" -gt 200 ]
+	[ "$shown" -lt 400 ]
+	[ "$(delivered | tail -n 1)" -le "$shown" ]
+
+	# The rest goes to who comes back.
+	exec {unread}>&-
+	rm bob.out
+	member bob -i ./bob.id --trust bob.known "$RELAY"
+	sees bob "alice: line 400 $long"
+	await matches alice.out '"event":"delivered".*"line":400,'
+	[ "$(grep -ah '^alice: line' got bob.out | cut -c 13-15 | sort -u |
+		grep -c .)" = 400 ]
+	[ "$(delivered | wc -l)" = 400 ]
+}
+
+@test "who leaves with lines that could not be shown has not taken them" {
+	stuck_bob
+	kill -TERM "$(parent_of bob)"
+	ends bob 5
+	hears bob 'standard output takes no more: what came last is not shown'
+	read_bob got
+	hears alice 'lines .* to 400: not delivered to bob'
+	shown=$(grep -c "^alice: line ... $long\$" got)
+	[ "$shown" -lt 400 ]
+	[ "$(delivered | wc -l)" -le "$shown" ]
+	hush alice
+	ends alice 5
 }
 
 @test "over two relays each line is shown once, and one relay may be dead" {

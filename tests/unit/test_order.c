@@ -79,7 +79,31 @@ seen(void)
 {
 	struct zp_body b = body(0, 0);
 
-	return zp_order_seen(o, now, b.p, b.sid);
+	zp_order_mark(o, now);
+	zp_order_release(o);
+	return zp_order_seen(o, b.p, b.sid);
+}
+
+/* What came is not acknowledged before it was shown, and that is out. */
+static void
+marks(void)
+{
+	const struct zp_body b = body(0, 0);
+
+	begin();
+	(void)!come('1', 0, 0);
+	out();
+	IS(zp_order_seen(o, b.p, b.sid), 0, "what came is no receipt yet");
+	zp_order_mark(o, now);
+	IS(zp_order_seen(o, b.p, b.sid), 0, "nor what is being written");
+	(void)!come('1', 1, 0);
+	out();
+	zp_order_release(o);
+	IS(zp_order_seen(o, b.p, b.sid), 1, "but what is out");
+	zp_order_mark(o, now);
+	zp_order_release(o);
+	IS(zp_order_seen(o, b.p, b.sid), 2, "and what followed, in its turn");
+	zp_order_free(o);
 }
 
 /* Hello number n says so many; done: with a handshake with us. */
@@ -366,6 +390,7 @@ int
 main(void)
 {
 	in_order();
+	marks();
 	patience();
 	strangers();
 	beginnings();

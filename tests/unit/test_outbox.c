@@ -684,6 +684,68 @@ much_lost(void)
 	end();
 }
 
+/* As many messages as there is room for, all of them on their way. */
+static uint64_t
+say_all(void)
+{
+	static const char text[] = "0123456789abcdef0123456789abcdef";
+	char body[64 * sizeof(text)];
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < sizeof(body); i++)
+		body[i] = text[i % (sizeof(text) - 1)];
+	body[sizeof(body) - 1] = '\0';
+	while (zp_outbox_room(o)) {
+		add(ZP_KIND_MESSAGE, body);
+		while (drain(0) > 0)
+			shown(0, ZP_KIND_MESSAGE, n);
+		n++;
+	}
+	return n;
+}
+
+/*
+ * A member that hears us and takes nothing, be it that its output goes
+ * nowhere or that it means to, does not hold up the others for ever.
+ */
+static void
+stuck(void)
+{
+	begin(1);
+	current(conv('1', "bc"));
+	uint64_t n = say_all();
+	heard('c', n);
+	OK(zp_outbox_blocker(o) != NULL && zp_outbox_blocker(o)->uid[0] == 'b',
+	    "where there is no more room, it is known because of whom");
+	pass(ZP_OUTBOX_STUCK_MS - 1);
+	heard('b', 0);
+	pass(1000);
+	drain(0);
+	IS(told.undelivered, 0, "who takes nothing is waited for");
+	heard_of('b', 0, 2000);
+	pass(1);
+	IS(told.undelivered, 0, "nor is silence a refusal");
+	heard('b', 0);
+	pass(1);
+	OK(told.undelivered > 0 && told.undelivered < n / 8,
+	    "but not for more than a minute: the oldest are given up");
+	IS(told.lacking, 1, "by name");
+	OK(zp_outbox_room(o), "and lines go on");
+	IS(told.delivered, 0, "the rest is kept for it");
+	heard('b', n);
+	IS(told.delivered, n - told.undelivered, "and delivered when it came");
+	OK(zp_outbox_blocker(o) == NULL, "nobody is in the way then");
+	end();
+
+	begin(1);
+	current(conv('1', "bc"));
+	n = say_all();
+	heard('b', n);
+	pass(ZP_OUTBOX_STUCK_MS * 10);
+	IS(told.undelivered, 0, "a relay that lets nobody hear costs nothing");
+	end();
+}
+
 /* So long take 2,000 hellos, with n messages that wait for a receipt. */
 static double
 time_of(uint64_t n, bool news)
@@ -739,6 +801,7 @@ main(void)
 	sessions();
 	long_bodies();
 	much_lost();
+	stuck();
 	many_hellos();
 	zp_key_free(key);
 	return tap_done();
