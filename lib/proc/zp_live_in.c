@@ -85,7 +85,9 @@ zp_live_show(struct zp_live *l)
 		l->came = false;
 		zp_live_mark(l);
 	}
-	zp_live_flush(l);
+	/* Now, so that this turn's hello can speak of it. */
+	if (l->mark_waits)
+		zp_live_flush(l);
 	return err;
 }
 

@@ -454,11 +454,21 @@ output(struct zp_live *l, size_t **at)
 	return zp_screen_frame(l->screen, at);
 }
 
+static void
+look_at_mark(struct zp_live *l)
+{
+	if (!l->mark_waits || l->out_taken < l->mark)
+		return;
+	l->mark_waits = false;
+	l->ops->taken(l);
+}
+
 void
 zp_live_mark(struct zp_live *l)
 {
 	l->mark = l->out_left + (l->out.len - l->out_at);
 	l->mark_waits = true;
+	look_at_mark(l);
 }
 
 /* More was taken; whole: all of a frame, which half of it does not tell. */
@@ -469,10 +479,7 @@ note_taken(struct zp_live *l, size_t n, bool whole)
 		l->out_left += n;
 	if (l->screen == NULL || whole)
 		l->out_taken = l->out_left;
-	if (!l->mark_waits || l->out_taken < l->mark)
-		return;
-	l->mark_waits = false;
-	l->ops->taken(l);
+	look_at_mark(l);
 }
 
 void
