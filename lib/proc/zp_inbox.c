@@ -20,6 +20,10 @@
 	"numbers used before, with a later time: was the sender restored " \
 	"from a backup?"
 
+#define AHEAD                                                                  \
+	"dated more than a day ahead of this machine's clock: not shown, and " \
+	"tried again next time"
+
 /* One key in use. */
 struct channel {
 	const struct zp_suite_ops *ops;
@@ -536,6 +540,11 @@ is_replay(struct zp_inbox *in, struct channel *ch, const char *uid)
 			return false;
 		complain(in, uid, ZP_ERR_TOO_OLD, NULL);
 		break;
+	case ZP_AGAIN_AHEAD:
+		if (in->c.all)
+			return false;
+		complain(in, uid, ZP_ERR_CLOCK, AHEAD);
+		break;
 	case ZP_AGAIN_RELABELLED:
 		complain(in, uid, ZP_ERR_FORGED,
 		    "this was said under another name before, so a relay put "
@@ -689,26 +698,20 @@ is_shown(struct zp_inbox *in, const struct zp_heard *h)
 	return false;
 }
 
-/* A message that our caller took before came again. */
+/*
+ * A message that our caller took before came again.  What only may have been
+ * shown is not told: it would be acknowledged.
+ */
 static enum zp_err
 tell_again(struct zp_inbox *in, const struct channel *ch)
 {
 	if (in->c.again == NULL || !ch->elsewhere)
 		return ZP_OK;
 	const struct zp_opened *op = zp_suite_zp1_opened(ch->listener);
-	return op->payload.kind == ZP_KIND_MESSAGE ? in->c.again(in->c.arg, op)
-						   : ZP_OK;
-}
-
-/* Our caller knows better than the window that it did not come. */
-static bool
-was_missed(const struct zp_inbox *in, const struct channel *ch)
-{
-	if (in->c.missed == NULL || !ch->elsewhere)
-		return false;
-	const struct zp_opened *op = zp_suite_zp1_opened(ch->listener);
-	return op->payload.kind == ZP_KIND_MESSAGE &&
-	    in->c.missed(in->c.arg, op);
+	const struct zp_replay_name n = zp_suite_zp1_record_name(op);
+	return n.kind == ZP_KIND_MESSAGE && zp_replay_was_shown(ch->replay, &n)
+	    ? in->c.again(in->c.arg, op)
+	    : ZP_OK;
 }
 
 /* An opened record: through all checks to the screen. */
@@ -726,7 +729,7 @@ take(struct zp_inbox *in, struct channel *ch, const struct zp_heard *h)
 	note_latest(in, h);
 	if (is_old(in, h))
 		return ZP_OK;
-	if (!was_missed(in, ch) && is_replay(in, ch, h->uid))
+	if (is_replay(in, ch, h->uid))
 		return tell_again(in, ch);
 	err = ch->ops->add(ch->listener, in->ticks);
 	if (err == ZP_ERR_FORMAT) {
@@ -839,12 +842,12 @@ zp_inbox_show(struct zp_inbox *in, const struct zp_body *body,
 	return show_piece(in, ch, &piece, trust);
 }
 
-void
+enum zp_err
 zp_inbox_announce(struct zp_inbox *in, const uint8_t p[static ZP_PSEUDONYM_LEN],
-    const uint8_t sid[static ZP_SID_LEN], uint64_t notes)
+    const uint8_t sid[static ZP_SID_LEN], uint64_t base, uint64_t notes)
 {
-	zp_replay_announce(
-	    in->channels[0].replay, p, sid, ZP_KIND_NOTE, notes, in->ticks);
+	return zp_replay_announce(in->channels[0].replay, p, sid, ZP_KIND_NOTE,
+	    base, notes, in->ticks);
 }
 
 struct zp_known *

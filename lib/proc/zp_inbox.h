@@ -42,8 +42,6 @@ struct zp_inbox_config {
 	enum zp_err (*take)(
 	    void *arg, const struct zp_piece *piece, enum zp_trust trust);
 	enum zp_err (*again)(void *arg, const struct zp_opened *opened);
-	/* A message too old to tell from a replay: did it never come? */
-	bool (*missed)(void *arg, const struct zp_opened *opened);
 	/* A gap was told; before: ms since 1970, or 0. */
 	void (*gap)(void *arg, const char *uid, enum zp_kind kind,
 	    uint64_t missing, uint64_t before);
@@ -89,10 +87,10 @@ ZP_CHECKED enum zp_err
 zp_inbox_show(struct zp_inbox *in, const struct zp_body *body,
     const uint8_t *data, size_t len, enum zp_trust trust, const uint8_t *conv);
 
-/* A session said that it sent so many notes. */
-void
+/* A session said that it sent so many notes, and `base` at first. */
+ZP_CHECKED enum zp_err
 zp_inbox_announce(struct zp_inbox *in, const uint8_t p[static ZP_PSEUDONYM_LEN],
-    const uint8_t sid[static ZP_SID_LEN], uint64_t notes);
+    const uint8_t sid[static ZP_SID_LEN], uint64_t base, uint64_t notes);
 
 /* The known identities in use; valid as long as the inbox is. */
 struct zp_known *

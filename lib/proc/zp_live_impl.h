@@ -251,8 +251,6 @@ enum zp_err
 zp_live_take(void *arg, const struct zp_piece *piece, enum zp_trust trust);
 enum zp_err
 zp_live_again(void *arg, const struct zp_opened *opened);
-bool
-zp_live_missed(void *arg, const struct zp_opened *opened);
 void
 zp_live_gap(void *arg, struct zp_order_gap *gap);
 void

@@ -60,15 +60,6 @@ zp_live_again(void *arg, const struct zp_opened *opened)
 	return err;
 }
 
-bool
-zp_live_missed(void *arg, const struct zp_opened *opened)
-{
-	struct zp_live *l = arg;
-
-	return zp_order_missed(
-	    l->order, opened->p, opened->payload.sid, opened->payload.seq);
-}
-
 enum zp_err
 zp_live_show(struct zp_live *l)
 {
@@ -164,7 +155,10 @@ take_hello(struct zp_live *l, const struct zp_opened *opened)
 		return ZP_OK;
 	zp_outbox_heard(
 	    l->outbox, l->now.ticks, mid, peer.seen_ours, peer.acks_sent_at);
-	zp_inbox_announce(l->inbox, from.p, from.sid, peer.notes);
+	enum zp_err err = zp_inbox_announce(
+	    l->inbox, from.p, from.sid, peer.notes_at_first, peer.notes);
+	if (err)
+		return err;
 	if (!peer.in_view && !peer.in_conv && !peer.done)
 		return ZP_OK;
 	const struct zp_order_hello said = {.seq = opened->payload.seq,
@@ -174,7 +168,7 @@ take_hello(struct zp_live *l, const struct zp_opened *opened)
 	if (said.seq != peer.seq)
 		return ZP_OK;
 	/* It may be waiting for an answer, and for this one. */
-	enum zp_err err =
+	err =
 	    zp_order_announce(l->order, l->now.ticks, from.p, from.sid, &said);
 	if (zp_order_waits(l->order, from.p, from.sid) ||
 	    (peer.told_at != 0 && l->now.ticks - peer.told_at >= RECEIPT_LOST))
@@ -192,26 +186,33 @@ is_of_before(const struct zp_live *l, const struct zp_live_link *link,
 	    memcmp(rec->rp, zp_key_topic(l->c->key, true), ZP_TOPIC_LEN) == 0;
 }
 
-/* What we said ourselves comes back. */
+/*
+ * What we said ourselves comes back; or what we said under another session,
+ * or somebody says as us.
+ */
 static enum zp_err
 take_echo(struct zp_live *l, struct zp_live_link *link,
-    const struct zp_presence_got *got, const uint8_t *conv)
+    const struct zp_record *rec, const struct zp_presence_got *got,
+    const uint8_t *conv)
 {
 	const struct zp_payload *p = &got->opened.payload;
-	const bool held =
-	    zp_outbox_shown(l->outbox, l->now.ticks, (size_t)(link - l->link),
-		p->sid, (enum zp_kind)p->kind, p->seq, p->part);
+	const struct zp_outbox_echo echo = {.sid = p->sid,
+	    .kind = (enum zp_kind)p->kind,
+	    .seq = p->seq,
+	    .part = p->part,
+	    .text = rec->line,
+	    .len = rec->len};
+	const bool held = zp_outbox_shown(
+	    l->outbox, l->now.ticks, (size_t)(link - l->link), &echo);
 
-	if (!held && memcmp(p->sid, l->sid, ZP_SID_LEN) != 0)
+	if (l->c->echo || (!held && memcmp(p->sid, l->sid, ZP_SID_LEN) != 0))
 		return zp_inbox_opened(l->inbox, &got->opened, conv);
-	if (l->c->echo)
-		return zp_inbox_opened(l->inbox, &got->opened, conv);
-	return zp_inbox_skip(l->inbox, &got->opened);
+	return held ? zp_inbox_skip(l->inbox, &got->opened) : ZP_OK;
 }
 
 static enum zp_err
 take_body(struct zp_live *l, struct zp_live_link *link,
-    const struct zp_presence_got *got)
+    const struct zp_record *rec, const struct zp_presence_got *got)
 {
 	const bool message = got->opened.payload.kind == ZP_KIND_MESSAGE;
 	const uint8_t *conv = NULL;
@@ -222,7 +223,7 @@ take_body(struct zp_live *l, struct zp_live_link *link,
 		conv = got->conv->keys->id;
 	}
 	if (memcmp(got->opened.p, l->p, sizeof(l->p)) == 0)
-		return take_echo(l, link, got, conv);
+		return take_echo(l, link, rec, got, conv);
 	return zp_inbox_opened(l->inbox, &got->opened, conv);
 }
 
@@ -241,7 +242,7 @@ zp_live_record(
 	case ZP_PRESENCE_HELLO:
 		return take_hello(l, &got.opened);
 	case ZP_PRESENCE_BODY:
-		return take_body(l, link, &got);
+		return take_body(l, link, rec, &got);
 	case ZP_PRESENCE_BAD:
 		/* A changed box or a torn line: anybody can write that. */
 		if (got.err != ZP_ERR_CORRUPT) {

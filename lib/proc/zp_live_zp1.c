@@ -39,7 +39,6 @@ open_inbox(struct zp_live *l)
 	    .verbose = l->c->verbose,
 	    .take = zp_live_take,
 	    .again = zp_live_again,
-	    .missed = zp_live_missed,
 	    .gap = zp_live_note_gap,
 	    .arg = l};
 	enum zp_err err;

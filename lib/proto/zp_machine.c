@@ -471,6 +471,7 @@ zp_machine_peer(
 	    .at = m->roster.at[place],
 	    .acks_sent_at = s->acks_sent_at,
 	    .notes = s->notes,
+	    .notes_at_first = s->notes_at_first,
 	    .messages = s->messages,
 	    .seen_ours = s->seen_ours,
 	    .seen_most = s->seen_most,

@@ -274,6 +274,7 @@ struct zp_machine_peer {
 	uint64_t at; /* when that came */
 	uint64_t acks_sent_at; /* when we sent the hello that it acks; 0 */
 	uint64_t notes, messages; /* that it says it has sent */
+	uint64_t notes_at_first; /* in the first hello that we had of it */
 	uint64_t seen_ours; /* its `seen` of our messages */
 	/* When we first told it what we have of its messages, if it has not
 	   acknowledged that; 0. */

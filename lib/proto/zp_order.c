@@ -45,8 +45,8 @@ struct session {
 	size_t n_keys;
 	struct run *runs; /* ascending; at most ZP_ORDER_RUNS */
 	size_t n_runs, run_cap;
-	struct run gaps[ZP_ORDER_GAPS]; /* told last */
-	size_t n_gaps; /* ever */
+	/* A receipt goes no further: behind this, holes were forgotten. */
+	uint64_t stop;
 	bool known; /* next is */
 	bool guessed; /* by hellos; a message knows better */
 	uint64_t base, base_seq; /* of its last hello before `known` */
@@ -191,7 +191,7 @@ get(struct zp_order *o, const uint8_t *p, const uint8_t *sid)
 			return NULL;
 		memcpy(s->p, p, sizeof(s->p));
 		memcpy(s->sid, sid, sizeof(s->sid));
-		s->since = NEVER;
+		s->since = s->stop = NEVER;
 		struct session **at = bucket_of(o, sid);
 		s->chain = *at;
 		*at = s;
@@ -264,6 +264,8 @@ mark(struct session *s, uint64_t seq)
 		/* Holes of long ago: they were told. */
 		if (i == 0 || s->n_runs < 2 || s->runs[1].to > s->next)
 			return false;
+		if (s->stop == NEVER)
+			s->stop = s->runs[0].to;
 		s->runs[1].from = s->runs[0].from;
 		s->n_runs--;
 		i--;
@@ -343,7 +345,6 @@ give_up(struct zp_order *o, struct session *s, uint64_t now)
 	memcpy(gap.sid, s->sid, sizeof(gap.sid));
 	if (gap.to > gap.from && o->gap != NULL)
 		o->gap(o->arg, &gap);
-	s->gaps[s->n_gaps++ % ZP_ORDER_GAPS] = (struct run){gap.from, to};
 	s->next = to;
 	s->guessed = false;
 	pump(o, s, now);
@@ -521,18 +522,6 @@ zp_order_waits(struct zp_order *o, const uint8_t p[static ZP_PSEUDONYM_LEN],
 	return s != NULL && s->since != NEVER;
 }
 
-bool
-zp_order_missed(struct zp_order *o, const uint8_t p[static ZP_PSEUDONYM_LEN],
-    const uint8_t sid[static ZP_SID_LEN], uint64_t seq)
-{
-	const struct session *s = find(o, p, sid);
-
-	for (size_t i = 0; s != NULL && i < ZP_ORDER_GAPS && i < s->n_gaps; i++)
-		if (seq >= s->gaps[i].from && seq < s->gaps[i].to)
-			return !has(s, seq);
-	return false;
-}
-
 void
 zp_order_gone(
     struct zp_order *o, uint64_t now, const uint8_t conv[static ZP_CONV_ID_LEN])
@@ -560,7 +549,9 @@ count(struct session *s, uint64_t now)
 	uint64_t first = s->keys[0].first;
 	for (size_t i = 0; i < s->n_runs; i++)
 		if (first >= s->runs[i].from && first < s->runs[i].to)
-			return s->runs[i].to;
+			return first < s->stop && s->stop < s->runs[i].to
+			    ? s->stop
+			    : s->runs[i].to;
 	return first;
 }
 

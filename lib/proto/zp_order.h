@@ -24,7 +24,6 @@ struct zp_order;
 /* Of consecutive numbers, of a session: a burst over a relay that loses every
    third record has hundreds. */
 #define ZP_ORDER_RUNS 1024
-#define ZP_ORDER_GAPS 16 /* told, of a session, that are remembered */
 /* In which a sender under load hears of it and sends it again, twice. */
 #define ZP_ORDER_PATIENCE_MS 25000
 /*
@@ -98,11 +97,6 @@ zp_order_announce(struct zp_order *o, uint64_t now,
 bool
 zp_order_waits(struct zp_order *o, const uint8_t p[static ZP_PSEUDONYM_LEN],
     const uint8_t sid[static ZP_SID_LEN]);
-
-/* Was it told as missing, lately, and did not come since? */
-bool
-zp_order_missed(struct zp_order *o, const uint8_t p[static ZP_PSEUDONYM_LEN],
-    const uint8_t sid[static ZP_SID_LEN], uint64_t seq);
 
 /* This conversation's records cannot be opened any more. */
 void

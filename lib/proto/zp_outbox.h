@@ -208,13 +208,24 @@ zp_outbox_next(struct zp_outbox *o, uint64_t now, size_t relay,
     const char **line, size_t *len);
 
 /*
- * A relay showed a record with our P.  False: it is none of those that we
- * hold (of another session, or settled).
+ * A relay showed a record that opens under our P, and says that it is this
+ * one: len bytes of text, from its prefix on.  False: it is none of those
+ * that we hold.  It may be of another session, settled, or sealed anew since;
+ * and whoever has the password can make one under any name, so that only the
+ * same bytes are ours.
  */
+struct zp_outbox_echo {
+	const uint8_t *sid; /* ZP_SID_LEN bytes */
+	enum zp_kind kind;
+	uint64_t seq;
+	uint32_t part;
+	const char *text;
+	size_t len;
+};
+
 bool
 zp_outbox_shown(struct zp_outbox *o, uint64_t now, size_t relay,
-    const uint8_t sid[static ZP_SID_LEN], enum zp_kind kind, uint64_t seq,
-    uint32_t part);
+    const struct zp_outbox_echo *echo);
 
 /* Time has passed. */
 void

@@ -1,5 +1,7 @@
 #include "proto/zp_outbox_impl.h"
 
+#include <string.h>
+
 /* Records that came back after it before one counts as lost. */
 #define REORDER 8
 /* The window is not halved twice for one loss. */
@@ -136,16 +138,18 @@ resend_overtaken(struct zp_outbox *o, uint64_t now)
 
 bool
 zp_outbox_shown(struct zp_outbox *o, uint64_t now, size_t relay,
-    const uint8_t sid[static ZP_SID_LEN], enum zp_kind kind, uint64_t seq,
-    uint32_t part)
+    const struct zp_outbox_echo *echo)
 {
-	struct zp_outitem *it = zp_outbox_find(o, sid, kind, seq);
+	struct zp_outitem *it =
+	    zp_outbox_find(o, echo->sid, echo->kind, echo->seq);
 
-	if (it == NULL)
+	if (it == NULL || echo->part >= it->n)
 		return false;
-	if (part >= it->n)
-		return true;
-	struct zp_outline *l = &it->line[part];
+	struct zp_outline *l = &it->line[echo->part];
+	/* Behind each line is its newline. */
+	if (echo->len + 1 != l->len ||
+	    memcmp(echo->text, it->text + l->at, echo->len) != 0)
+		return false;
 	bool first = l->shown == 0;
 	l->shown |= (uint16_t)(1u << relay);
 	o->moved = now;

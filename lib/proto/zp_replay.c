@@ -29,7 +29,7 @@ struct zp_replay {
 	size_t last; /* found last: most records come from who spoke last */
 	size_t looked; /* for gaps, as far as this */
 	uint64_t floor, today;
-	bool established, dirty;
+	bool established, kept, dirty;
 	bool gaps; /* some session may have one to report */
 	uint8_t hash_key[crypto_shorthash_KEYBYTES];
 	size_t ranked;
@@ -83,6 +83,12 @@ void
 zp_replay_today(struct zp_replay *r, uint64_t ms)
 {
 	r->today = ms;
+}
+
+void
+zp_replay_keep(struct zp_replay *r)
+{
+	r->kept = true;
 }
 
 void
@@ -351,6 +357,90 @@ lose(struct zp_replay_session *s, uint64_t n)
 	s->lost = n > UINT64_MAX - s->lost ? UINT64_MAX : s->lost + n;
 }
 
+/* ---- behind the window ---- */
+
+static void
+forget_hole(struct zp_replay_session *s, size_t i)
+{
+	s->n_holes--;
+	memmove(&s->holes[i], &s->holes[i + 1],
+	    (s->n_holes - i) * sizeof(s->holes[0]));
+}
+
+/* One more, at place i; the first one has to be forgotten if there are too
+   many. */
+static void
+put_hole(struct zp_replay_session *s, size_t i, uint64_t from, uint64_t to)
+{
+	if (s->n_holes == ZP_REPLAY_HOLES) {
+		uint64_t end = i == 0 ? to : s->holes[0].to;
+		if (s->sure < end)
+			s->sure = end;
+		if (i == 0)
+			return;
+		forget_hole(s, 0);
+		i--;
+	}
+	memmove(&s->holes[i + 1], &s->holes[i],
+	    (s->n_holes - i) * sizeof(s->holes[0]));
+	s->holes[i] = (struct zp_replay_hole){from, to};
+	s->n_holes++;
+}
+
+/* These never came, and are the highest ones behind the window. */
+static void
+add_hole(struct zp_replay_session *s, uint64_t from, uint64_t to)
+{
+	if (from >= to)
+		return;
+	if (s->n_holes > 0 && s->holes[s->n_holes - 1].to == from)
+		s->holes[s->n_holes - 1].to = to;
+	else
+		put_hole(s, s->n_holes, from, to);
+}
+
+/* Its place, or n_holes. */
+static size_t
+hole_of(const struct zp_replay_session *s, uint64_t seq)
+{
+	size_t i = 0;
+
+	while (i < s->n_holes && s->holes[i].to <= seq)
+		i++;
+	return i < s->n_holes && seq >= s->holes[i].from ? i : s->n_holes;
+}
+
+/* It came after all. */
+static void
+fill_hole(struct zp_replay_session *s, uint64_t seq)
+{
+	size_t i = hole_of(s, seq);
+
+	if (i == s->n_holes)
+		return;
+	struct zp_replay_hole *h = &s->holes[i];
+	const uint64_t to = h->to;
+	if (seq == h->from) {
+		if (++h->from == h->to)
+			forget_hole(s, i);
+		return;
+	}
+	h->to = seq;
+	if (seq + 1 < to)
+		put_hole(s, i + 1, seq + 1, to);
+}
+
+/* What the window shows as missing, of its bits, goes behind it. */
+static void
+leave_holes(struct zp_replay_session *s, uint64_t bits)
+{
+	while (bits != 0) {
+		unsigned i = 63 - (unsigned)__builtin_clzll(bits);
+		add_hole(s, s->next - 1 - i, s->next - i);
+		bits &= ~(UINT64_C(1) << i);
+	}
+}
+
 /*
  * Moves the window up to `next`; nothing of the new numbers came.  What
  * leaves it unseen is lost, unless it was reported.
@@ -364,6 +454,9 @@ advance(struct zp_replay_session *s, uint64_t next)
 
 	if (gone != 0)
 		lose(s, ones(gone));
+	leave_holes(s, expected(s) & ~s->seen & leaving);
+	if (next > 64)
+		add_hole(s, old, next - 64);
 	s->seen = shift >= 64 ? 0 : s->seen << shift;
 	s->told = shift >= 64 ? 0 : s->told << shift;
 	s->next = next;
@@ -391,23 +484,52 @@ note_holes(struct zp_replay *r, struct zp_replay_session *s, uint64_t now)
 	r->gaps = true;
 }
 
+/* Of a number below `next`: did it never come, as far as is known? */
+static bool
+is_missing(const struct zp_replay_session *s, uint64_t seq)
+{
+	uint64_t back = s->next - 1 - seq;
+
+	if (back < 64)
+		return (s->seen >> back & 1) == 0;
+	return seq >= s->sure &&
+	    (seq < s->first || hole_of(s, seq) < s->n_holes);
+}
+
 enum zp_replay_verdict
 zp_replay_check(const struct zp_replay *r, const struct zp_replay_name *name)
 {
 	size_t at = find(r, name->p, name->sid, name->kind);
+	const bool ahead = is_ahead(r, name->time);
 
+	if (ahead && r->kept && name->kind == ZP_KIND_NOTE)
+		return ZP_REPLAY_AHEAD;
 	if (at == r->n)
-		return r->floor > 0 &&
-			(name->time <= r->floor || is_ahead(r, name->time))
+		return r->floor > 0 && (name->time <= r->floor || ahead)
 		    ? ZP_REPLAY_TOO_OLD
 		    : ZP_REPLAY_NEW;
 	const struct zp_replay_session *s = &r->sessions[at];
 	if (name->seq >= s->next)
 		return name->seq < s->told_to ? ZP_REPLAY_LATE : ZP_REPLAY_NEW;
+	if (!is_missing(s, name->seq))
+		return name->time > s->latest ? ZP_REPLAY_RESTORED
+					      : ZP_REPLAY_AGAIN;
+	if (r->floor > 0 && name->time <= r->floor)
+		return ZP_REPLAY_TOO_OLD;
 	uint64_t back = s->next - 1 - name->seq;
-	if (back < 64 && (s->seen >> back & 1) == 0)
-		return s->told >> back & 1 ? ZP_REPLAY_LATE : ZP_REPLAY_NEW;
-	return name->time > s->latest ? ZP_REPLAY_RESTORED : ZP_REPLAY_AGAIN;
+	return back < 64 && (s->told >> back & 1) == 0 ? ZP_REPLAY_NEW
+						       : ZP_REPLAY_LATE;
+}
+
+bool
+zp_replay_was_shown(
+    const struct zp_replay *r, const struct zp_replay_name *name)
+{
+	size_t at = find(r, name->p, name->sid, name->kind);
+
+	return at < r->n && name->seq < r->sessions[at].next &&
+	    name->seq >= r->sessions[at].sure &&
+	    !is_missing(&r->sessions[at], name->seq);
 }
 
 /* From which number on a session seen for the first time is expected. */
@@ -464,6 +586,23 @@ zp_replay_next(const struct zp_replay *r,
 						      : 0;
 }
 
+/* A session begins with this number, and what is between did not come yet. */
+static void
+begin_earlier(struct zp_replay_session *s, uint64_t seq)
+{
+	uint64_t to = s->next > 64 ? s->next - 64 : 0;
+
+	if (to > s->first)
+		to = s->first;
+	s->first = seq;
+	if (seq + 1 >= to)
+		return;
+	if (s->n_holes > 0 && s->holes[0].from == to)
+		s->holes[0].from = seq + 1;
+	else
+		put_hole(s, 0, seq + 1, to);
+}
+
 enum zp_err
 zp_replay_mark(
     struct zp_replay *r, const struct zp_replay_name *name, uint64_t now)
@@ -486,10 +625,12 @@ zp_replay_mark(
 	if (back < 64) {
 		s->seen |= UINT64_C(1) << back;
 		s->told &= ~(UINT64_C(1) << back);
+	} else {
+		fill_hole(s, name->seq);
 	}
 	/* Came before where we thought it began: what is between counts. */
-	if (back < 64 && name->seq < s->first) {
-		s->first = name->seq;
+	if (name->seq < s->first) {
+		begin_earlier(s, name->seq);
 		s->before = s->latest;
 	}
 	if (name->time > s->latest)
@@ -535,19 +676,30 @@ zp_replay_give_up(
 	return ZP_OK;
 }
 
-void
+enum zp_err
 zp_replay_announce(struct zp_replay *r,
     const uint8_t p[static ZP_PSEUDONYM_LEN],
-    const uint8_t sid[static ZP_SID_LEN], uint8_t kind, uint64_t count,
-    uint64_t now)
+    const uint8_t sid[static ZP_SID_LEN], uint8_t kind, uint64_t base,
+    uint64_t count, uint64_t now)
 {
+	struct zp_replay_name name = {.kind = kind, .seq = base};
 	size_t at = find(r, p, sid, kind);
 
-	if (at == r->n || count <= r->sessions[at].announced)
-		return;
+	if (at == r->n) {
+		if (count <= first_of(r, &name) || base > ZP_SEQ_MAX)
+			return ZP_OK;
+		memcpy(name.p, p, sizeof(name.p));
+		memcpy(name.sid, sid, sizeof(name.sid));
+		enum zp_err err = begin_session(r, &name, &at);
+		if (err)
+			return err;
+	}
+	if (count <= r->sessions[at].announced)
+		return ZP_OK;
 	r->sessions[at].announced = count;
 	note_holes(r, &r->sessions[at], now);
 	r->dirty = true;
+	return ZP_OK;
 }
 
 /* Makes one session's gap a report, if it is time. */
@@ -629,16 +781,34 @@ zp_replay_deadline(const struct zp_replay *r, uint64_t patience)
 	return soonest;
 }
 
+/* Are they ascending, apart, and behind the window? */
+static bool
+are_holes(const struct zp_replay_session *s)
+{
+	const uint64_t end = s->next > 64 ? s->next - 64 : 0;
+	uint64_t from = s->first;
+
+	if (s->n_holes > ZP_REPLAY_HOLES || s->sure > end)
+		return false;
+	for (size_t i = 0; i < s->n_holes; i++) {
+		const struct zp_replay_hole *h = &s->holes[i];
+		if (h->from < from || h->to <= h->from || h->to > end)
+			return false;
+		from = h->to + 1;
+	}
+	return true;
+}
+
 /* Do the numbers of a session fit one another? */
 static bool
 makes_sense(const struct zp_replay_session *s)
 {
 	if (s->told_to > s->announced || (s->seen & s->told) != 0 ||
-	    s->next > ZP_SEQ_MAX + 1)
+	    s->next > ZP_SEQ_MAX + 1 || !are_holes(s))
 		return false;
-	/* Nothing was seen yet, only given up. */
+	/* Nothing was seen yet, only given up or announced. */
 	if (s->seen == 0)
-		return s->first == s->next && s->told_to > s->next;
+		return s->first == s->next && s->announced > s->next;
 	return s->first < s->next && (s->seen & 1) != 0;
 }
 

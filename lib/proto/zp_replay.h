@@ -15,14 +15,18 @@
  * zp_parts.h's business.
  *
  * For every session (P, sid, kind): the next number, which of the 64 before
- * it came, the latest time.  At most ZP_REPLAY_SESSIONS; the one whose latest
- * time is lowest is evicted, and raises the floor to that time: of a session
- * not known, what is not younger than the floor is "too old to tell".
+ * it came, what never came of those further back, the latest time.  At most
+ * ZP_REPLAY_SESSIONS; the one whose latest time is lowest is evicted, and
+ * raises the floor to that time: of a session not known, and of what is
+ * missing in one that is (it may be one that was evicted and is back), what is
+ * not younger than the floor is "too old to tell".
  *
  * Times are claims.  So that a few thousand sessions dated far ahead do not
  * push out all others and raise the floor over whatever will be said, those
  * are the first to go, they do not raise it, and once there is a floor no
- * more of them are taken in.
+ * more of them are taken in.  But when their time has come, a replay of them
+ * would be above the floor; so where it matters for longer than a run, in a
+ * file, notes dated far ahead are never taken in.
  *
  * Check the sender's identity before: what a forger marks, nobody else can
  * say again.
@@ -30,6 +34,7 @@
 
 #define ZP_REPLAY_SESSIONS 4096
 #define ZP_REPLAY_WINDOW 64 /* bits of seen and told */
+#define ZP_REPLAY_HOLES 16 /* behind the window, remembered for a session */
 #define ZP_REPLAY_AHEAD_MS 86400000 /* clocks may differ by a day */
 
 struct zp_replay;
@@ -51,9 +56,12 @@ enum zp_replay_verdict {
 	ZP_REPLAY_RESTORED, /* show it and warn: its number was shown before,
 			       but it is younger than all of its session: the
 			       sender was restored from a backup */
-	ZP_REPLAY_AGAIN, /* shown before, or more than a window behind */
-	ZP_REPLAY_TOO_OLD, /* of a session not known, not above the floor, or
-			      there is one and it is dated far ahead */
+	ZP_REPLAY_AGAIN, /* shown before; or so far behind that it is not known
+			    any more, see zp_replay_was_shown() */
+	ZP_REPLAY_TOO_OLD, /* not shown, as far as is known, and not above the
+			      floor, or there is one and it is dated far ahead
+			    */
+	ZP_REPLAY_AHEAD, /* a note dated far ahead, to be kept in a file */
 };
 
 ZP_CHECKED enum zp_err
@@ -75,6 +83,11 @@ zp_replay_next(const struct zp_replay *r,
 enum zp_replay_verdict
 zp_replay_check(const struct zp_replay *r, const struct zp_replay_name *name);
 
+/* Was it, for certain?  Not only AGAIN for want of memory. */
+bool
+zp_replay_was_shown(
+    const struct zp_replay *r, const struct zp_replay_name *name);
+
 /*
  * It has been shown.  now: any clock in ms that does not go back, for
  * zp_replay_gap().  ZP_ERR_MEMORY.
@@ -94,14 +107,15 @@ zp_replay_give_up(
 
 /*
  * A session itself says that it has sent `count` bodies of a kind (a hello
- * does): those that never come are missing, too.  Unknown sessions are
- * ignored.
+ * does): those that never come are missing, too.  Of one that we have nothing
+ * of, those from `base` on, which is what it said when we first heard of it.
+ * ZP_ERR_MEMORY.
  */
-void
+ZP_CHECKED enum zp_err
 zp_replay_announce(struct zp_replay *r,
     const uint8_t p[static ZP_PSEUDONYM_LEN],
-    const uint8_t sid[static ZP_SID_LEN], uint8_t kind, uint64_t count,
-    uint64_t now);
+    const uint8_t sid[static ZP_SID_LEN], uint8_t kind, uint64_t base,
+    uint64_t count, uint64_t now);
 
 /*
  * Records missing, of one session.  A number is missing if a higher one of
@@ -138,6 +152,14 @@ zp_replay_deadline(const struct zp_replay *r, uint64_t patience);
 
 /* ---- for keeping it in a file: zp_readstate.h ---- */
 
+/* It is kept in one. */
+void
+zp_replay_keep(struct zp_replay *r);
+
+struct zp_replay_hole {
+	uint64_t from, to; /* [from, to) never came */
+};
+
 struct zp_replay_session {
 	uint8_t p[ZP_PSEUDONYM_LEN];
 	uint8_t sid[ZP_SID_LEN];
@@ -151,6 +173,11 @@ struct zp_replay_session {
 	uint64_t told_to; /* announced numbers below were reported already */
 	uint64_t latest; /* highest time */
 	uint64_t before; /* time of the record that shows a gap */
+	/* Behind the window, ascending; those that were below `sure` had to be
+	 * forgotten. */
+	uint64_t sure;
+	size_t n_holes;
+	struct zp_replay_hole holes[ZP_REPLAY_HOLES];
 	/* Not kept: `now` when the first hole not yet reported appeared, or
 	 * UINT64_MAX; all holes are before the first record seen. */
 	uint64_t since;

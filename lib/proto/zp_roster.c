@@ -478,8 +478,10 @@ zp_roster_keep(struct zp_roster *r, size_t place, uint64_t seq,
 {
 	struct zp_roster_session *s = &r->s[place];
 
-	if (!s->said)
+	if (!s->said) {
 		s->first_at = now;
+		s->notes_at_first = h->notes;
+	}
 	s->said = true;
 	s->seq = seq;
 	r->at[place] = now;

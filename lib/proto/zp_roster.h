@@ -35,6 +35,7 @@ struct zp_roster_session {
 	uint64_t near_until; /* its last hello proves life until */
 	uint64_t acks_sent_at; /* when the hello of ours went that it acks */
 	uint64_t notes, messages;
+	uint64_t notes_at_first; /* in its first hello */
 	uint64_t seen_ours; /* what it has seen of our messages */
 	uint64_t seen_most; /* what others have seen of its messages */
 	size_t seen_most_by; /* place */

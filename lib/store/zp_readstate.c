@@ -7,8 +7,10 @@
 #include "store/zp_lines.h"
 #include "store/zp_path.h"
 
-/* `session`, P, sid, kind and nine numbers; `channel`, RP and a number. */
-#define LINE_MAX_CHARS (8 + 65 + 23 + 4 + 9 * 21 + 1)
+/* `session`, P, sid, kind, nine numbers, what is missing far behind;
+   `channel`, RP and a number. */
+#define LINE_MAX_CHARS \
+	(8 + 65 + 23 + 4 + 9 * 21 + (1 + 2 * ZP_REPLAY_HOLES) * 21 + 1)
 #define CHANNEL_LINES_MAX ((size_t)LINE_MAX_CHARS * (ZP_REPLAY_SESSIONS + 1))
 #define FILE_MAX (256 + CHANNEL_LINES_MAX * ZP_READSTATE_CHANNELS)
 
@@ -41,6 +43,7 @@ find_or_add(struct zp_readstate *s, const uint8_t *rp, struct zp_replay **r)
 	enum zp_err err = zp_replay_new(&c->replay);
 	if (err)
 		return err;
+	zp_replay_keep(c->replay);
 	memcpy(c->rp, rp, ZP_PSEUDONYM_LEN);
 	s->n++;
 	*r = c->replay;
@@ -48,6 +51,22 @@ find_or_add(struct zp_readstate *s, const uint8_t *rp, struct zp_replay **r)
 }
 
 /* ---- the file ---- */
+
+/* At the end of a session's line, if there are any. */
+static bool
+parse_holes(struct zp_line *line, struct zp_replay_session *s)
+{
+	if (!zp_line_number(line, &s->sure))
+		return false;
+	while (!zp_line_end(line)) {
+		struct zp_replay_hole *h = &s->holes[s->n_holes++];
+		if (s->n_holes > ZP_REPLAY_HOLES ||
+		    !zp_line_number(line, &h->from) ||
+		    !zp_line_number(line, &h->to))
+			return false;
+	}
+	return true;
+}
 
 static bool
 parse_session(struct zp_line *line, struct zp_replay_session *s)
@@ -68,7 +87,7 @@ parse_session(struct zp_line *line, struct zp_replay_session *s)
 	    !zp_line_number(line, &s->before))
 		return false;
 	s->kind = (uint8_t)kind;
-	return zp_line_end(line);
+	return zp_line_end(line) || parse_holes(line, s);
 }
 
 /* A line `channel RP FLOOR`; *r is that channel's, emptied. */
@@ -167,6 +186,19 @@ load(struct zp_readstate *s, struct zp_fault *fault)
 }
 
 static void
+put_holes(struct zp_writer *w, const struct zp_replay_session *s)
+{
+	zp_lines_put(w, " ");
+	zp_lines_put_number(w, s->sure);
+	for (size_t i = 0; i < s->n_holes; i++) {
+		zp_lines_put(w, " ");
+		zp_lines_put_number(w, s->holes[i].from);
+		zp_lines_put(w, " ");
+		zp_lines_put_number(w, s->holes[i].to);
+	}
+}
+
+static void
 put_session(struct zp_writer *w, const struct zp_replay_session *s)
 {
 	const uint64_t numbers[] = {s->kind, s->first, s->next, s->seen,
@@ -180,6 +212,8 @@ put_session(struct zp_writer *w, const struct zp_replay_session *s)
 		zp_lines_put(w, " ");
 		zp_lines_put_number(w, numbers[i]);
 	}
+	if (s->sure > 0 || s->n_holes > 0)
+		put_holes(w, s);
 	zp_lines_put(w, "\n");
 }
 

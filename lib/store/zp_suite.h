@@ -72,6 +72,7 @@ enum zp_again {
 	ZP_AGAIN_RESTORED, /* new under an old number: shown, with a word */
 	ZP_AGAIN_SHOWN, /* seen before */
 	ZP_AGAIN_TOO_OLD, /* too old to tell */
+	ZP_AGAIN_AHEAD, /* dated so far ahead that it could come again then */
 	ZP_AGAIN_RELABELLED, /* was said by somebody else */
 };
 

@@ -507,6 +507,8 @@ again(struct zp_listener *l)
 		return ZP_AGAIN_SHOWN;
 	case ZP_REPLAY_TOO_OLD:
 		return ZP_AGAIN_TOO_OLD;
+	case ZP_REPLAY_AHEAD:
+		return ZP_AGAIN_AHEAD;
 	}
 	return ZP_AGAIN_NEW;
 }

@@ -84,9 +84,10 @@ step(struct world *w, struct zp_cursor *c)
 	w->now += op >> 2;
 	switch (op >> 2 & 7) {
 	case 0:
-		if (seq > w->highest[session] && zp_replay_count(w->r) > 0)
+		if (seq > w->highest[session])
 			w->highest[session] = seq;
-		zp_replay_announce(w->r, p, sid, ZP_KIND_NOTE, seq, w->now);
+		MUST(zp_replay_announce(w->r, p, sid, ZP_KIND_NOTE, seq / 2,
+			 seq, w->now) == ZP_OK);
 		break;
 	case 1:
 		gaps(w, 10000);

@@ -7,7 +7,7 @@
 #include "crypt/zp_key.h"
 #include "crypt/zp_open.h"
 #include "crypt/zp_secret.h"
-#include "proto/zp_outbox.h"
+#include "proto/zp_outbox_impl.h"
 #include "tap.h"
 #include "wire/zp_record.h"
 
@@ -140,13 +140,44 @@ drain(size_t r)
 	return n;
 }
 
+/* A part of a body of that session comes back, as it is held. */
+static bool
+comes_back(size_t r, char session, enum zp_kind kind, uint64_t seq, size_t part)
+{
+	uint8_t sid[ZP_SID_LEN];
+	struct zp_outbox_echo echo = {.sid = sid,
+	    .kind = kind,
+	    .seq = seq,
+	    .part = (uint32_t)part,
+	    .text = "zp1."};
+
+	memset(sid, session, sizeof(sid));
+	const struct zp_outitem *it = zp_outbox_find(o, sid, kind, seq);
+	if (it != NULL && part < it->n) {
+		echo.text = it->text + it->line[part].at;
+		echo.len = it->line[part].len - 1;
+	}
+	return zp_outbox_shown(o, now, r, &echo);
+}
+
 static bool
 shown(size_t r, enum zp_kind kind, uint64_t seq)
 {
+	return comes_back(r, 's', kind, seq, 0);
+}
+
+/* Somebody who has the password seals another body under its name. */
+static bool
+forged(enum zp_kind kind, uint64_t seq)
+{
 	uint8_t sid[ZP_SID_LEN];
+	struct zp_outbox_echo echo = {
+	    .sid = sid, .kind = kind, .seq = seq, .text = last_line};
 
 	memset(sid, 's', sizeof(sid));
-	return zp_outbox_shown(o, now, r, sid, kind, seq, 0);
+	echo.len = strlen(last_line) - 1;
+	last_line[echo.len - 1] ^= 1;
+	return zp_outbox_shown(o, now, 0, &echo);
 }
 
 /* It spoke, having had the hello that we sent `ago` ms ago. */
@@ -562,11 +593,27 @@ keeping(void)
 	    "and given to a later process");
 	IS(drain(0), 1, "which sends it");
 	OK(memcmp(first_line, kept, len) == 0, "the same bytes");
-	OK(zp_outbox_shown(o, now, 0, sid, ZP_KIND_NOTE, 7, 0) &&
-		told.delivered == 1,
+	OK(comes_back(0, 'o', ZP_KIND_NOTE, 7, 0) && told.delivered == 1,
 	    "until a relay shows it");
 	IS(zp_outbox_restore(o, now, sid, 8, 0, "x", 1), ZP_ERR_FORMAT,
 	    "what is no line is refused");
+	end();
+}
+
+/* Only what we said ourselves is shown by a relay, whatever it is called. */
+static void
+forgers(void)
+{
+	begin(1);
+	add(ZP_KIND_NOTE, "note");
+	drain(0);
+	OK(!forged(ZP_KIND_NOTE, 0) && told.delivered == 0,
+	    "a note is not delivered because somebody made one of its name");
+	OK(shown(0, ZP_KIND_NOTE, 0) && told.delivered == 1, "but when it is");
+	current(conv('1', "b"));
+	add(ZP_KIND_MESSAGE, "message");
+	drain(0);
+	OK(!forged(ZP_KIND_MESSAGE, 0), "nor is a message shown");
 	end();
 }
 
@@ -604,10 +651,8 @@ static void
 long_bodies(void)
 {
 	static uint8_t big[300000];
-	uint8_t sid[ZP_SID_LEN];
 	uint64_t seq;
 
-	memset(sid, 's', sizeof(sid));
 	begin(1);
 	current(conv('1', "b"));
 	IS(zp_outbox_add(o, now, ZP_KIND_MESSAGE, 0, 0, big, sizeof(big), &seq),
@@ -615,8 +660,7 @@ long_bodies(void)
 	size_t parts = 0, n;
 	while ((n = drain(0)) > 0)
 		for (; n > 0; n--)
-			zp_outbox_shown(o, now, 0, sid, ZP_KIND_MESSAGE, 0,
-			    (uint32_t)parts++);
+			comes_back(0, 's', ZP_KIND_MESSAGE, 0, parts++);
 	OK(parts > 100, "its parts are paced like any record");
 	heard('b', 1);
 	IS(told.delivered, 1, "one receipt settles all of them");
@@ -633,8 +677,8 @@ long_bodies(void)
 		bodies++;
 		for (parts = 0; (n = drain(0)) > 0;)
 			for (; n > 0; n--)
-				zp_outbox_shown(o, now, 0, sid, ZP_KIND_MESSAGE,
-				    seq, (uint32_t)parts++);
+				comes_back(
+				    0, 's', ZP_KIND_MESSAGE, seq, parts++);
 	}
 	OK(bodies > 10 && bodies < 100, "what is not acknowledged is bounded");
 	end();
@@ -798,6 +842,7 @@ main(void)
 	pacing();
 	relays();
 	keeping();
+	forgers();
 	sessions();
 	long_bodies();
 	much_lost();

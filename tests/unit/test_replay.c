@@ -106,8 +106,9 @@ test_window(void)
 	OK(see(r, 1, 1, 1001) == ZP_REPLAY_NEW,
 	    "63 behind the latest is within the window");
 	see(r, 1, 66, 1066);
-	OK(see(r, 1, 2, 1002) == ZP_REPLAY_AGAIN,
-	    "64 behind it is out of the window, and refused");
+	OK(see(r, 1, 2, 1002) == ZP_REPLAY_LATE,
+	    "64 behind it is out of the window, and late");
+	OK(see(r, 1, 2, 1002) == ZP_REPLAY_AGAIN, "and shown once, too");
 	OK(zp_replay_gap(r, 0, UINT64_MAX, &gap) && gap.missing == 1,
 	    "what falls out of the window is reported at once");
 	OK(gap.before == 1066 && !gap.start,
@@ -119,6 +120,86 @@ test_window(void)
 	struct zp_replay_name n = name_of(1, UINT64_MAX, 1);
 	OK(zp_replay_mark(r, &n, 0) == ZP_ERR_ENDED,
 	    "a number beyond the highest is refused");
+	zp_replay_free(r);
+}
+
+static bool
+was_shown(const struct zp_replay *r, uint64_t session, uint64_t seq)
+{
+	struct zp_replay_name n = name_of(session, seq, seq + 1);
+
+	return zp_replay_was_shown(r, &n);
+}
+
+/* As a file would keep it. */
+static struct zp_replay *
+copy_of(const struct zp_replay *r)
+{
+	struct zp_replay *copy = fresh();
+
+	for (size_t i = 0; i < zp_replay_count(r); i++)
+		if (zp_replay_put(copy, zp_replay_at(r, i)) != ZP_OK)
+			exit(1);
+	return copy;
+}
+
+/* What is far behind the window and never came is known, up to a limit. */
+static void
+test_holes(void)
+{
+	struct zp_replay *r = fresh(), *copy;
+	bool good = true;
+
+	/* 1, 101, 201 ... are missing, in as many holes as are remembered. */
+	for (uint64_t i = 0; i < 100 * ZP_REPLAY_HOLES + 100; i++)
+		if (i % 100 != 1 || i / 100 >= ZP_REPLAY_HOLES)
+			see(r, 1, i, i + 1);
+	copy = copy_of(r);
+	for (uint64_t i = 0; i < ZP_REPLAY_HOLES; i++)
+		good = good && !was_shown(copy, 1, 100 * i + 1) &&
+		    see(copy, 1, 100 * i + 2, 1) == ZP_REPLAY_AGAIN &&
+		    see(copy, 1, 100 * i + 1, 1) == ZP_REPLAY_LATE &&
+		    see(copy, 1, 100 * i + 1, 1) == ZP_REPLAY_AGAIN &&
+		    was_shown(copy, 1, 100 * i + 1);
+	OK(good, "what is far behind and never came is shown if it does, once");
+	zp_replay_free(copy);
+
+	for (uint64_t i = 0; i < 200; i++)
+		if (i != 50)
+			see(r, 1, 1700 + i, 1700 + i + 1);
+	OK(see(r, 1, 1, 2) == ZP_REPLAY_AGAIN && !was_shown(r, 1, 1),
+	    "one hole too many: the oldest is refused, but not as shown");
+	OK(!was_shown(r, 1, 0) && was_shown(r, 1, 2),
+	    "nor is anything below it known for certain");
+	OK(see(r, 1, 1750, 1751) == ZP_REPLAY_LATE, "the newest is known");
+	zp_replay_free(r);
+
+	/* A hole that is filled from its middle is two. */
+	r = fresh();
+	see(r, 1, 0, 1);
+	see(r, 1, 1000, 1001);
+	for (uint64_t i = 0; i < 450; i++)
+		good = good &&
+		    see(r, 1, 2 * i + 1, 2 * i + 2) == ZP_REPLAY_LATE &&
+		    see(r, 1, 2 * i + 1, 2 * i + 2) == ZP_REPLAY_AGAIN;
+	OK(good, "any order of what comes late is fine");
+	copy = copy_of(r);
+	OK(see(copy, 1, 898, 899) == ZP_REPLAY_LATE &&
+		see(copy, 1, 2, 3) == ZP_REPLAY_AGAIN,
+	    "the latest of too many holes are remembered");
+	zp_replay_free(copy);
+	zp_replay_free(r);
+
+	/* Two relays, of which one brings what was long before. */
+	r = fresh();
+	for (uint64_t i = 500; i < 600; i++)
+		see(r, 1, i, i + 1);
+	for (uint64_t i = 0; i < 500; i++)
+		good = good && see(r, 1, i, i + 1) != ZP_REPLAY_AGAIN &&
+		    see(r, 1, i, i + 1) == ZP_REPLAY_AGAIN;
+	for (uint64_t i = 0; i < 600; i++)
+		good = good && see(r, 1, i, i + 1) == ZP_REPLAY_AGAIN;
+	OK(good, "numbers below the first that came are shown, each once");
 	zp_replay_free(r);
 }
 
@@ -229,21 +310,33 @@ test_patience(void)
 	meet(r, &n, 70001);
 	OK(!zp_replay_gap(r, 90000, 10000, &gap),
 	    "a hole filled in time is never reported");
-	zp_replay_announce(r, n.p, n.sid, 1, 8, 100000);
+	(void)!zp_replay_announce(r, n.p, n.sid, 1, 0, 8, 100000);
 	OK(!zp_replay_gap(r, 100000, 10000, &gap),
 	    "what a sender says it sent may still be on its way");
 	OK(zp_replay_gap(r, 110000, 10000, &gap) && gap.missing == 3,
 	    "but is missing in the end");
 	OK(see(r, 1, 6, 16) == ZP_REPLAY_LATE, "and late if it comes then");
 	IS(all_missing(r), 0, "what was reported is not reported again");
-	zp_replay_announce(r, n.p, n.sid, 1, 300, 0);
-	zp_replay_announce(r, n.p, n.sid, 1, 200, 0);
+	(void)!zp_replay_announce(r, n.p, n.sid, 1, 0, 300, 0);
+	(void)!zp_replay_announce(r, n.p, n.sid, 1, 0, 200, 0);
 	IS(all_missing(r), 292, "a sender cannot take back what it said");
 	see(r, 1, 290, 20);
 	IS(all_missing(r), 0, "a jump over what was reported is no new gap");
 	OK(see(r, 1, 289, 19) == ZP_REPLAY_LATE, "and below it all is late");
 	OK(see(r, 1, 295, 21) == ZP_REPLAY_LATE, "and above it, too");
 	OK(see(r, 1, 300, 22) == ZP_REPLAY_NEW, "until the new ones begin");
+	zp_replay_free(r);
+
+	r = fresh();
+	n = name_of(7, 0, 0);
+	(void)!zp_replay_announce(r, n.p, n.sid, 1, 40, 40, 0);
+	IS(all_missing(r), 0, "what was sent before we came is not missed");
+	(void)!zp_replay_announce(r, n.p, n.sid, 1, 40, 43, 0);
+	IS(all_missing(r), 3, "but what was since, though none of it came");
+	struct zp_replay *copy = copy_of(r);
+	OK(see(copy, 7, 41, 10) == ZP_REPLAY_LATE, "until it comes");
+	IS(all_missing(copy), 0, "which is not told as missing anew");
+	zp_replay_free(copy);
 	zp_replay_free(r);
 }
 
@@ -334,7 +427,7 @@ test_given_up(void)
 	OK(see(copy, 1, 5, 10) == ZP_REPLAY_AGAIN, "and once only");
 	s = *zp_replay_at(r, 0);
 	s.sid[0] = 9;
-	s.told_to = s.next;
+	s.announced = s.told_to = s.next;
 	OK(zp_replay_put(copy, &s) == ZP_ERR_FORMAT,
 	    "a session without anything in it is refused");
 	see(r, 1, 6, 11);
@@ -435,6 +528,31 @@ test_ahead(void)
 	OK(see(r, 50001, 0, today + 6000) == ZP_REPLAY_NEW,
 	    "while what is dated a little ahead is");
 	zp_replay_free(r);
+
+	/* Once such a date has come, a replay of it would look like new. */
+	r = fresh();
+	zp_replay_keep(r);
+	zp_replay_today(r, today);
+	OK(see(r, 1, 0, today + ZP_REPLAY_AHEAD_MS) == ZP_REPLAY_NEW &&
+		see(r, 1, 1, today + ZP_REPLAY_AHEAD_MS + 1) == ZP_REPLAY_AHEAD,
+	    "a note dated further ahead than a day is in no file");
+	zp_replay_today(r, today + 1);
+	OK(see(r, 1, 1, today + ZP_REPLAY_AHEAD_MS + 1) == ZP_REPLAY_NEW,
+	    "before it is a day ahead");
+	zp_replay_free(r);
+
+	/* A session that was evicted is back: what it said then is not new. */
+	r = fresh();
+	zp_replay_established(r, true);
+	for (uint64_t i = 0; i < 10; i++)
+		see(r, 1, i, today + i);
+	for (uint64_t i = 0; i < ZP_REPLAY_SESSIONS; i++)
+		see(r, 100 + i, 0, today + 100 + i);
+	OK(see(r, 1, 10, today + 5000) == ZP_REPLAY_NEW,
+	    "who was forgotten is heard again");
+	OK(see(r, 1, 9, today + 9) == ZP_REPLAY_TOO_OLD,
+	    "and a replay of what it said before is refused");
+	zp_replay_free(r);
 }
 
 static void
@@ -484,6 +602,7 @@ main(void)
 		return 1;
 	test_order();
 	test_window();
+	test_holes();
 	test_start();
 	test_restored();
 	test_eviction();
