@@ -84,7 +84,8 @@ is_treacherous(uint32_t c)
 
 /*
  * Blanks, and what leaves no mark at all (Unicode's Default_Ignorable and
- * White_Space, but for U+0020): two names that differ by these look the same.
+ * White_Space, but for U+0020; and what is drawn blank): two names that differ
+ * by these look the same.
  */
 static bool
 is_unseen(uint32_t c)
@@ -95,7 +96,8 @@ is_unseen(uint32_t c)
 	    {0x2028, 0x202f}, {0x205f, 0x206f}, {0x2800, 0x2800},
 	    {0x3000, 0x3000}, {0x3164, 0x3164}, {0xfe00, 0xfe0f},
 	    {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff0, 0xfff8},
-	    {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff}};
+	    {0x13441, 0x13442}, {0x1bca0, 0x1bca3}, {0x1d159, 0x1d159},
+	    {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff}};
 
 	for (size_t i = 0; i < sizeof(range) / sizeof(range[0]); i++)
 		if (c >= range[i][0] && c <= range[i][1])
@@ -103,15 +105,54 @@ is_unseen(uint32_t c)
 	return false;
 }
 
-/* Would this character of a name, the at-th of n bytes, make it another's? */
+/*
+ * Commas, colons, semicolons and the bracket that are as wide as two letters:
+ * a blank seems to stand beside them.
+ */
 static bool
-is_deceptive(const uint8_t *s, size_t at, size_t n, uint32_t code)
+is_wide_stop(uint32_t c)
+{
+	return c == 0x3001 || c == 0xfe10 || c == 0xfe11 || c == 0xfe13 ||
+	    c == 0xfe14 || c == 0xfe50 || c == 0xfe51 || c == 0xfe54 ||
+	    c == 0xfe55 || c == 0xff0c || c == 0xff1a || c == 0xff1b ||
+	    c == 0xff3b;
+}
+
+/* Would this character of a name, the at-th of n bytes, not be seen? */
+static bool
+is_hidden(size_t at, size_t n, uint32_t code)
 {
 	if (code == ' ')
 		return at == 0 || at + 1 == n;
-	if (code == ':')
-		return at + 1 == n || s[at + 1] == ' ';
 	return code == '\t' || is_unseen(code);
+}
+
+/*
+ * Could this one of a user's name end it for a reader, or make two names, a
+ * sentence or the word "[note]" of it?
+ */
+static bool
+is_deceptive(size_t at, size_t n, uint32_t code)
+{
+	switch (code) {
+	case ' ':
+	case ',':
+	case ';':
+		return true;
+	case ':':
+		return at + 1 == n;
+	case '[':
+		return at == 0;
+	default:
+		return is_hidden(at, n, code) || is_wide_stop(code);
+	}
+}
+
+static bool
+is_odd(enum zp_text_style style, size_t at, size_t n, uint32_t code)
+{
+	return style == ZP_TEXT_UID ? is_deceptive(at, n, code)
+				    : is_hidden(at, n, code);
 }
 
 bool
@@ -195,6 +236,12 @@ json_escape(char out[static 16], uint32_t code)
 	}
 }
 
+static bool
+keeps_line(enum zp_text_style style)
+{
+	return style != ZP_TEXT_INDENT && style != ZP_TEXT_JSON;
+}
+
 /* One character of s to out; returns the characters written. */
 static size_t
 escape_one(char out[static 16], const uint8_t *s, size_t len, uint32_t code,
@@ -209,14 +256,9 @@ escape_one(char out[static 16], const uint8_t *s, size_t len, uint32_t code,
 		memcpy(out, "\n    ", 5);
 		return 5;
 	}
-	if ((style == ZP_TEXT_LINE || style == ZP_TEXT_NAME) && len == 1 &&
-	    code == '\n') {
-		memcpy(out, "\\n", 2);
-		return 2;
-	}
-	if ((style == ZP_TEXT_LINE || style == ZP_TEXT_NAME) && len == 1 &&
-	    code == '\\') {
-		memcpy(out, "\\\\", 2);
+	if (keeps_line(style) && len == 1 && (code == '\n' || code == '\\')) {
+		out[0] = '\\';
+		out[1] = code == '\n' ? 'n' : '\\';
 		return 2;
 	}
 	if (!unsafe || (len == 1 && code == '\t')) {
@@ -226,7 +268,7 @@ escape_one(char out[static 16], const uint8_t *s, size_t len, uint32_t code,
 	return hex_escape(out, s, len ? len : 1);
 }
 
-/* Plain ASCII in every style. */
+/* Plain ASCII in every style but of names. */
 static inline bool
 is_plain(uint8_t b)
 {
@@ -271,6 +313,7 @@ size_t
 zp_text_escape(char *to, size_t cap, const void *s, size_t n,
     enum zp_text_style style, size_t *used)
 {
+	const bool name = style == ZP_TEXT_NAME || style == ZP_TEXT_UID;
 	const uint8_t *b = s;
 	size_t in = 0, out = 0;
 
@@ -280,8 +323,7 @@ zp_text_escape(char *to, size_t cap, const void *s, size_t n,
 
 		/* Plain ASCII, most of what there is, goes straight over. */
 		size_t room = cap - out < n - in ? cap - out : n - in;
-		size_t run =
-		    style == ZP_TEXT_NAME ? 0 : plain_run(b + in, room);
+		size_t run = name ? 0 : plain_run(b + in, room);
 		if (run > 0) {
 			memcpy(to + out, b + in, run);
 			out += run;
@@ -289,8 +331,7 @@ zp_text_escape(char *to, size_t cap, const void *s, size_t n,
 			continue;
 		}
 		size_t len = zp_text_decode(b + in, n - in, &code);
-		size_t w = style == ZP_TEXT_NAME && len > 0 &&
-			is_deceptive(b, in, n, code)
+		size_t w = name && len > 0 && is_odd(style, in, n, code)
 		    ? hex_escape(one, b + in, len)
 		    : escape_one(one, b + in, len, code, style);
 		if (w > cap - out)

@@ -37,19 +37,23 @@ enum zp_text_style {
 	ZP_TEXT_LINE, /* line feeds become \n, nothing leaves the line */
 	ZP_TEXT_INDENT, /* line feeds stay, followed by four blanks */
 	ZP_TEXT_JSON, /* the inside of a JSON string */
-	ZP_TEXT_NAME, /* as ZP_TEXT_LINE, and not to be taken for another */
+	ZP_TEXT_NAME, /* as ZP_TEXT_LINE, and what cannot be seen is shown */
+	ZP_TEXT_UID, /* as ZP_TEXT_NAME, and one word of the line */
 };
 
 /*
  * Writes s so that it cannot move a cursor, forge a line or reorder text:
  * C0, C1, DEL, bidirectional controls, U+2028, U+2029, and bytes that are not
  * UTF-8 become \xNN for each byte (tab stays; in JSON they become \uNNNN, and s
- * must be UTF-8).  In ZP_TEXT_LINE a backslash becomes \\.  In ZP_TEXT_NAME,
- * too, and what cannot be seen becomes \xNN: characters without a shape, blanks
- * other than U+0020, and that one at either end; and a colon before a blank or
- * at the end, which would end the name for a reader.  Stops when `cap` would be
- * exceeded and sets *used to the bytes of s consumed. Returns the bytes
- * written.
+ * must be UTF-8).  In ZP_TEXT_LINE and for names a backslash becomes \\, so
+ * what is written tells what it was.  In ZP_TEXT_NAME, for a name with nothing
+ * behind it, what cannot be seen becomes \xNN, too: characters without a shape,
+ * blanks other than U+0020, and that one at either end.  In ZP_TEXT_UID, for a
+ * user's name, so do every blank, comma and semicolon, a colon at the end, and
+ * a '[' at the beginning: the name is one word, no list or sentence that it
+ * stands in can be made of it, and it does not begin with a mark of ours.
+ * Stops when `cap` would be exceeded and sets *used to the bytes of s consumed.
+ * Returns the bytes written.
  */
 size_t
 zp_text_escape(char *to, size_t cap, const void *s, size_t n,

@@ -124,14 +124,14 @@ static const struct zp_opt show_options[] = {
 static const struct zp_keytool_command show_command = {
     "zpinc-key show -k KEY", show_options, N(show_options), take};
 
-/* A name that cannot fool a terminal. */
+/* A name that cannot fool a terminal, at the end of a line. */
 static void
-print_name(const char *label, const char *name)
+print_name(const char *label, const char *name, enum zp_text_style style)
 {
 	char safe[ZP_TEXT_ESCAPED(ZP_SUITE_NAME_MAX)];
 	size_t used;
 	size_t n = zp_text_escape(
-	    safe, sizeof(safe), name, strlen(name), ZP_TEXT_NAME, &used);
+	    safe, sizeof(safe), name, strlen(name), style, &used);
 
 	printf("%s%.*s\n", label, (int)n, safe);
 }
@@ -144,13 +144,13 @@ show_members(const struct zp_convfile *c)
 
 	printf("conversation %s\n", zp_format_hex(hex, c->id, sizeof(c->id)));
 	printf("made         %s\n", zp_format_time(time, c->time));
-	print_name("you are      ", c->members[c->me].uid);
+	print_name("you are      ", c->members[c->me].uid, ZP_TEXT_UID);
 	for (size_t i = 0; i < c->n; i++) {
 		const struct zp_convfile_member *m = &c->members[i];
 		zp_known_text(text, m->idkey);
 		printf("member       %s ",
 		    sodium_is_zero(m->idkey, sizeof(m->idkey)) ? "-" : text);
-		print_name("", m->uid);
+		print_name("", m->uid, ZP_TEXT_UID);
 	}
 }
 
@@ -178,7 +178,7 @@ zp_keyshow_show(int argc, char **argv)
 	if (!begin(&show_command, argc, argv, &s, &kf, &status))
 		return status;
 	const struct zp_suite_ops *ops = zp_keyfile_ops(kf);
-	print_name("channel      ", zp_keyfile_channel(kf));
+	print_name("channel      ", zp_keyfile_channel(kf), ZP_TEXT_NAME);
 	printf("suite        %s\n", ops->word);
 	if (kf->conv == NULL && ops->get_work(kf) == ZP_WORK_RANDOM)
 		printf("work         random\n");

@@ -90,7 +90,7 @@ print_entry(const struct zp_known_entry *e, bool with_topic)
 	char safe[ZP_TEXT_ESCAPED(ZP_NAME_MAX)];
 	size_t used;
 	size_t n = zp_text_escape(
-	    safe, sizeof(safe), e->uid, strlen(e->uid), ZP_TEXT_NAME, &used);
+	    safe, sizeof(safe), e->uid, strlen(e->uid), ZP_TEXT_UID, &used);
 
 	zp_known_text(text, e->idkey);
 	if (with_topic)

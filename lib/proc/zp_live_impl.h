@@ -360,9 +360,9 @@ zp_live_tell_settled(struct zp_live *l, const struct zp_outbox_event *ev);
 void
 zp_live_tell_lost(struct zp_live *l);
 
-/* Messages or notes of uid that are missing; others: who has them, or "". */
+/* Messages or notes of uid that are missing; holder: who has them, or "". */
 void
 zp_live_tell_gap(struct zp_live *l, const char *uid, enum zp_kind kind,
-    uint64_t missing, const char *others);
+    uint64_t missing, const char *holder);
 
 #endif

@@ -101,7 +101,7 @@ zp_live_note_gap(void *arg, const char *uid, enum zp_kind kind,
 /* Who has messages of that session which we have not. */
 static void
 find_holder(struct zp_live *l, const struct zp_order_gap *gap,
-    char to[static ZP_SAY_NAME])
+    char to[static ZP_NAME_MAX + 1])
 {
 	struct zp_machine *m = zp_presence_machine(l->presence);
 	struct zp_machine_peer peer;
@@ -113,7 +113,8 @@ find_holder(struct zp_live *l, const struct zp_order_gap *gap,
 		    memcmp(peer.member->who.sid, gap->sid, ZP_SID_LEN) != 0)
 			continue;
 		if (peer.seen_most_by != NULL && peer.seen_most >= gap->to)
-			zp_say_uid(to, peer.seen_most_by->uid);
+			snprintf(
+			    to, ZP_NAME_MAX + 1, "%s", peer.seen_most_by->uid);
 	}
 }
 
@@ -121,7 +122,7 @@ void
 zp_live_gap(void *arg, struct zp_order_gap *gap)
 {
 	struct zp_live *l = arg;
-	char uid[ZP_NAME_MAX + 1], holder[ZP_SAY_NAME];
+	char uid[ZP_NAME_MAX + 1], holder[ZP_NAME_MAX + 1];
 
 	if (zp_pseudo_open(uid, zp_key_amac(l->c->key), zp_key_aenc(l->c->key),
 		gap->p) != ZP_OK)

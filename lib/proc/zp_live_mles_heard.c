@@ -9,12 +9,24 @@
 /* Names that are told in one line. */
 #define NAMES_TOLD 16
 
+/* In place of one that is no string. */
+#define NUL_NAME "(a name with a NUL)"
+
 /* ---- words --------------------------------------------------------------- */
 
 static const char *
 uid_of(char to[static ZP_MLES_NAME_MAX + 1], const struct zp_mles_name *name)
 {
-	return zp_mles_text_uid(to, name) ? to : "(a name with a NUL)";
+	return zp_mles_text_uid(to, name) ? to : NUL_NAME;
+}
+
+/* For a line of text; what stands for a name is no word, as names are. */
+static const char *
+name_of(char to[static ZP_SAY_NAME], const struct zp_mles_name *name)
+{
+	char uid[ZP_MLES_NAME_MAX + 1];
+
+	return zp_mles_text_uid(uid, name) ? zp_say_uid(to, uid) : NUL_NAME;
 }
 
 /*
@@ -52,8 +64,7 @@ suspect(struct zp_live *l, const struct zp_mles_name *name, const char *why)
 		    m->unsaid);
 	m->unsaid = 0;
 	if (name->len > 0)
-		zp_say(l->c->tool, "%s: %s",
-		    zp_say_uid(safe, uid_of(uid, name)), why);
+		zp_say(l->c->tool, "%s: %s", name_of(safe, name), why);
 	else
 		zp_say(l->c->tool, "%s", why);
 }
@@ -62,7 +73,7 @@ suspect(struct zp_live *l, const struct zp_mles_name *name, const char *why)
 static void
 tell_members(struct zp_live *l)
 {
-	char uid[ZP_MLES_NAME_MAX + 1], safe[ZP_SAY_NAME];
+	char safe[ZP_SAY_NAME];
 	char text[NAMES_TOLD * (ZP_SAY_NAME + 2) + 32];
 	struct zp_mles_name name;
 	bool confirmed;
@@ -73,8 +84,8 @@ tell_members(struct zp_live *l)
 	     i++) {
 		if (i >= NAMES_TOLD - 1)
 			continue;
-		n = snprintf(text + at, sizeof(text) - at, ", %s",
-		    zp_say_uid(safe, uid_of(uid, &name)));
+		n = snprintf(
+		    text + at, sizeof(text) - at, ", %s", name_of(safe, &name));
 		at += n > 0 ? (size_t)n : 0;
 	}
 	if (i >= NAMES_TOLD)
@@ -114,7 +125,7 @@ json_members(struct zp_live *l)
 size_t
 zp_live_mles_who(const struct zp_live *l, char *to, size_t len)
 {
-	char uid[ZP_MLES_NAME_MAX + 1], safe[ZP_SAY_NAME];
+	char safe[ZP_SAY_NAME];
 	struct zp_mles_name name;
 	bool confirmed;
 
@@ -124,8 +135,7 @@ zp_live_mles_who(const struct zp_live *l, char *to, size_t len)
 		    i > 0			? ", "
 			: l->current_since != 0 ? ": with "
 						: "; here: ");
-		len = zp_live_status_add(
-		    to, len, zp_say_uid(safe, uid_of(uid, &name)));
+		len = zp_live_status_add(to, len, name_of(safe, &name));
 	}
 	return len;
 }
@@ -198,7 +208,7 @@ tell_member(struct zp_live *l, const struct zp_mles_report *r)
 	}
 	if (on && !l->c->verbose)
 		return;
-	zp_say(l->c->tool, "%s %s", zp_say_uid(safe, uid_of(uid, &r->name)),
+	zp_say(l->c->tool, "%s %s", name_of(safe, &r->name),
 	    on	       ? "is here"
 		: left ? "left"
 		       : "is silent, and not waited for any more");
@@ -382,12 +392,12 @@ take_piece(
 void
 zp_live_mles_left(struct zp_live *l)
 {
-	char uid[ZP_MLES_NAME_MAX + 1], safe[ZP_SAY_NAME];
+	char safe[ZP_SAY_NAME];
 	struct zp_mles_name from;
 
 	while (zp_mles_files_left(l->mles->files, &from)) {
 		zp_say(l->c->tool, "%s: a file: pieces are missing: not shown",
-		    zp_say_uid(safe, uid_of(uid, &from)));
+		    name_of(safe, &from));
 		l->mles->status = ZP_EXIT_REFUSED;
 	}
 }

@@ -567,28 +567,28 @@ zp_live_tell_settled(struct zp_live *l, const struct zp_outbox_event *ev)
 
 void
 zp_live_tell_gap(struct zp_live *l, const char *uid, enum zp_kind kind,
-    uint64_t missing, const char *others)
+    uint64_t missing, const char *holder)
 {
-	char name[ZP_SAY_NAME];
+	char name[ZP_SAY_NAME], other[ZP_SAY_NAME];
 	const char *what = kind == ZP_KIND_NOTE ? "note" : "message";
 
 	if (begin(l, "gap")) {
 		field(l, "kind", what);
 		field(l, "uid", uid);
 		number(l, "missing", missing);
-		if (others[0] != '\0')
-			field(l, "held_by", others);
+		if (holder[0] != '\0')
+			field(l, "held_by", holder);
 		end(l);
 	}
 	/* Of notes the inbox has said it. */
 	if (kind == ZP_KIND_NOTE)
 		return;
 	zp_say_uid(name, uid);
-	if (others[0] != '\0')
+	if (holder[0] != '\0')
 		zp_say(l->c->tool,
 		    "%" PRIu64 " %s%s of %s %s missing here; %s has them",
 		    missing, what, missing == 1 ? "" : "s", name,
-		    missing == 1 ? "is" : "are", others);
+		    missing == 1 ? "is" : "are", zp_say_uid(other, holder));
 	else
 		zp_say(l->c->tool, "%" PRIu64 " %s%s of %s %s missing here",
 		    missing, what, missing == 1 ? "" : "s", name,

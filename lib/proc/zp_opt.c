@@ -336,7 +336,7 @@ zp_say_name(char to[static ZP_SAY_NAME], const char *s)
 const char *
 zp_say_uid(char to[static ZP_SAY_NAME], const char *uid)
 {
-	return say_cut(to, uid, ZP_TEXT_NAME);
+	return say_cut(to, uid, ZP_TEXT_UID);
 }
 
 const char *

@@ -86,7 +86,7 @@ zp_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const char *
 zp_say_name(char to[static ZP_SAY_NAME], const char *s);
 
-/* A user's name, so that it is not taken for another's either. */
+/* A user's name: one word, so that no other name or text is made of it. */
 const char *
 zp_say_uid(char to[static ZP_SAY_NAME], const char *uid);
 

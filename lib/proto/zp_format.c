@@ -117,7 +117,7 @@ put_letter(struct zp_out *out, char letter, const struct zp_shown *s)
 	case 'M':
 		return put_escaped(out, s->data, s->len, ZP_TEXT_LINE);
 	case 'u':
-		return put_escaped(out, s->uid, strlen(s->uid), ZP_TEXT_NAME);
+		return put_escaped(out, s->uid, strlen(s->uid), ZP_TEXT_UID);
 	case 't':
 		return put_string(out, zp_format_time(buf, s->time));
 	case 'k':

@@ -336,9 +336,9 @@ sys.exit(subprocess.run(["zpinc-key"] + sys.argv[1:], stdout=w).returncode)' \
 	[ "$status" = 3 ]
 	errors 1 'another identity'
 	run -0 zpinc-key trust list -k ./a
-	[[ "$output" == "$me "*" alice  x" ]]
+	[[ "$output" == "$me "*" alice\x20\x20x" ]]
 	run -0 zpinc-key trust
-	[[ "$output" == "$me "*" $(zpinc-key topic -k ./a) alice  x" ]]
+	[[ "$output" == "$me "*" $(zpinc-key topic -k ./a) alice\x20\x20x" ]]
 	zpinc-key trust forget -k ./a 'alice  x'
 	quiet zpinc-key trust forget -k ./a 'alice  x'
 	[ "$status" = 5 ]

@@ -16,7 +16,9 @@ open() { zpinc-open -k ./k.key "$@"; }
 @test "a name that looks like another, or like a line, is shown as what it is" {
 	local uid
 	for uid in $'alice\u200b' $'al\u00adice' 'alice ' $'alice\u00a0' \
-		'alice: yes' 'alice:' '    yes, I said' $'\ufeffalice'; do
+		'alice: yes' 'alice:' '    yes, I said' $'\ufeffalice' \
+		'alice, bob' 'alice;bob' 'alice and bob' $'alice\uff0cbob' \
+		'[note] alice' 'x\x2cy' 'Anna Maria'; do
 		echo no | zpinc-seal -k ./k.key -u "$uid"
 	done >r
 	zpinc-open -k ./k.key -F '%u: %m' <r >out
@@ -25,15 +27,46 @@ open() { zpinc-open -k ./k.key "$@"; }
 		al\xc2\xadice: no
 		alice\x20: no
 		alice\xc2\xa0: no
-		alice\x3a yes: no
+		alice:\x20yes: no
 		alice\x3a: no
-		\x20   yes, I said: no
+		\x20\x20\x20\x20yes\x2c\x20I\x20said: no
 		\xef\xbb\xbfalice: no
+		alice\x2c\x20bob: no
+		alice\x3bbob: no
+		alice\x20and\x20bob: no
+		alice\xef\xbc\x8cbob: no
+		\x5bnote]\x20alice: no
+		x\\x2cy: no
+		Anna\x20Maria: no
 	EOF
-	for uid in alice 'two words' a:b 'Bär' $'\U1f600' 'back\slash'; do
+	for uid in alice user@host a:b 'Bär' $'\U1f600' "O'Brien" 'me[1]'; do
 		echo yes | zpinc-seal -k ./k.key -u "$uid"
+		echo "$uid" >>names
 	done | zpinc-open -k ./k.key -F '%u' >out
-	[ "$(cat out)" = $'alice\ntwo words\na:b\nBär\n\U1f600\nback\\\\slash' ]
+	diff names out
+}
+
+@test "a name is one word in text, and itself in JSON and where it is asked for" {
+	zpinc-key identity -o ./a.id 2> err
+	local uid='A, \x20 [b]' shown='A\x2c\x20\\x20\x20[b]'
+	echo hi | zpinc-seal -k ./k.key -u "$uid" -i ./a.id >r
+	zpinc-open -k ./k.key --trust ./known -F '%s %u %m' <r >out 2> err
+	[ "$(cat out)" = "new $shown hi" ]
+	[ "$(zpinc-open -k ./k.key --trust ./known --json <r | jq -r .uid)" = \
+		"$uid" ]
+	# What is shown, undone by printf, is the name.
+	local id time name
+	read -r id time name < <(zpinc-key trust list -k ./k.key \
+		--trust ./known)
+	[ "$name" = "$shown" ]
+	[ "$(printf %b "$name")" = "$uid" ]
+	[ -n "$id$time" ]
+	zpinc-open -k ./k.key --trust ./known --expect "$uid=1h" <r >out
+	quiet zpinc-open -k ./k.key --trust ./known --expect "$shown=1h" <r
+	[ "$status" = 1 ]
+	errors 1 'A\\\\x2c\\\\x20.*: nothing heard'
+	zpinc-key trust forget -k ./k.key --trust ./known "$uid"
+	[ -z "$(zpinc-key trust list -k ./k.key --trust ./known)" ]
 }
 
 @test "a full list of identities refuses who is new, and nobody else" {

@@ -176,6 +176,36 @@ notes_on_relay() {
 	sees bob 'alice: x\x1b[2J\x0dbob: y'
 }
 
+@test "no name makes two members of one, nor of a message another's note" {
+	member alice "$RELAY"
+	member dave --json "$RELAY"
+	AS='bob, carol' member trudy "$RELAY"
+	AS='[note] bob' member mallory "$RELAY"
+	# Counted at what stands between names.
+	talk 4 alice
+	sed -n 's/^zpinc-pipe: conversation: //p' alice.err | tail -n 1 > list
+	grep -F 'bob\x2c\x20carol' list
+	grep -F '\x5bnote]\x20bob' list
+	say mallory 'the meeting is cancelled'
+	sees alice '\x5bnote]\x20bob: the meeting is cancelled'
+	run ! grep -F '[note] ' alice.out
+	# JSON has names as they are.
+	await matches dave.out '"uid":"\[note\] bob",.*is cancelled'
+	jq -es 'any(.members != null and (.members | sort) ==
+		["[note] bob", "alice", "bob, carol", "dave"])' dave.out
+	hush trudy
+	hears alice '^zpinc-pipe: bob\\x2c\\x20carol left$'
+}
+
+@test "-m and its like take a name as it is, not as it is shown" {
+	AS='Anna Maria' member anna -m alice "$RELAY"
+	member alice -m 'Anna Maria' "$RELAY"
+	talk 2 alice anna
+	say anna 'hi'
+	sees alice 'Anna\x20Maria: hi'
+	hears alice '^zpinc-pipe: conversation: .*Anna\\x20Maria'
+}
+
 @test "a member that dies is named when lines are not acknowledged" {
 	member alice "$RELAY"
 	member bob "$RELAY"

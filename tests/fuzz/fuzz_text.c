@@ -3,8 +3,9 @@
 
 /*
  * Text of others made safe: nothing in what comes out moves a cursor, forges
- * a line or reorders text, and it is the same in small pieces.  First byte:
- * the style and the room for a piece.
+ * a line or reorders text, and it is the same in small pieces.  A user's name
+ * is one word that tells what the name is.  First byte: the style and the room
+ * for a piece.
  */
 
 static bool
@@ -57,6 +58,56 @@ in_pieces(
 	return len;
 }
 
+static uint8_t
+nibble(char c)
+{
+	return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+/* What was written as a name, back to the name; returns its length. */
+static size_t
+unescape(char *s, size_t n)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] != '\\') {
+			s[len++] = s[i];
+			continue;
+		}
+		MUST(i + 1 < n);
+		i++;
+		if (s[i] == 'x') {
+			MUST(i + 2 < n);
+			s[len++] =
+			    (char)(nibble(s[i + 1]) << 4 | nibble(s[i + 2]));
+			i += 2;
+		} else {
+			MUST(s[i] == 'n' || s[i] == '\\');
+			s[len++] = s[i] == 'n' ? '\n' : '\\';
+		}
+	}
+	return len;
+}
+
+static void
+check_uid(const char *from, size_t len)
+{
+	char *to = malloc(ZP_TEXT_ESCAPED(len) + 1);
+	size_t used;
+
+	MUST(to != NULL);
+	size_t n = zp_text_escape(
+	    to, ZP_TEXT_ESCAPED(len), from, len, ZP_TEXT_UID, &used);
+	MUST(used == len);
+	check_safe(to, n, ZP_TEXT_UID);
+	for (size_t i = 0; i < n; i++)
+		MUST(strchr(" \t,;", to[i]) == NULL);
+	MUST(n == 0 || (to[0] != '[' && to[n - 1] != ':'));
+	MUST(unescape(to, n) == len && memcmp(to, from, len) == 0);
+	free(to);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -67,6 +118,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	char *from = fuzz_copy(data + 1, --len);
 
 	MUST(!zp_text_is_name(from, len) || zp_text_is_utf8(from, len));
+	check_uid(from, len);
 	if (style == ZP_TEXT_JSON && !zp_text_is_utf8(from, len)) {
 		free(from);
 		return 0;

@@ -147,6 +147,20 @@ secret() { # NAME...
 	done
 }
 
+@test "no name makes two members of one, nor of a message another's note" {
+	member alice "$RELAY"
+	AS='bob, carol' member trudy "$RELAY"
+	AS='[note] bob' member mallory "$RELAY"
+	await eval "sed -n 's/.* conversation: //p' alice.err | tail -n 1 |
+		awk -F', ' '{ exit NF != 3 }'"
+	secret mallory
+	say mallory 'the meeting is cancelled'
+	sees alice '\x5bnote]\x20bob: the meeting is cancelled'
+	matches alice.err 'conversation: alice, .*bob\\x2c\\x20carol'
+	matches alice.err 'conversation: alice, .*\\x5bnote]\\x20bob'
+	run ! grep -F '[note] ' alice.out
+}
+
 @test "zpinc-handshake makes no file of a conversation in this suite" {
 	run -3 --separate-stderr zpinc-handshake -k ./talk.key -u alice \
 		-o conv.key "$RELAY" < /dev/null

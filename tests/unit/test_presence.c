@@ -356,6 +356,12 @@ names(void)
 	zp_presence_names(text, many, 3);
 	IS(strcmp(text, "ev\\xe2\\x80\\xaeil\\\\, bob and carol"), 0,
 	    "names are escaped and listed as people do");
+	strcpy(many[0].uid, "alice, dave");
+	strcpy(many[1].uid, "erin and bob");
+	zp_presence_names(text, many, 3);
+	IS(strcmp(text, "alice\\x2c\\x20dave, erin\\x20and\\x20bob and carol"),
+	    0, "a name that reads like a list is one name");
+	strcpy(many[1].uid, "bob");
 	zp_presence_names(text, many + 1, 1);
 	IS(strcmp(text, "bob"), 0, "one name stands alone");
 }

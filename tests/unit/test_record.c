@@ -211,6 +211,54 @@ test_text(void)
 	    "a JSON string holds anything");
 	n = zp_text_escape(out, 5, "ab\x1b", 3, ZP_TEXT_LINE, &used);
 	OK(n == 2 && used == 2, "what does not fit is left for later");
+	OK(strcmp(ESC(" a, b:\\\xe2\x80\x8b ", ZP_TEXT_NAME),
+	       "\\x20a, b:\\\\\\xe2\\x80\\x8b\\x20") == 0,
+	    "what cannot be seen in a name is shown");
+}
+
+static void
+test_uids(void)
+{
+	static const struct {
+		const char *uid, *shown, *why;
+	} cases[] = {
+	    {"alice", "alice", "a word is a word"},
+	    {"user@host.example", "user@host.example", "so is user@host"},
+	    {"O'Brien(a:b)[c]", "O'Brien(a:b)[c]", "marks within are harmless"},
+	    {"Zo\xc3\xab\xf0\x9f\x98\x80", "Zo\xc3\xab\xf0\x9f\x98\x80",
+		"letters and pictures stay"},
+	    {"Anna Maria", "Anna\\x20Maria", "a blank would end the word"},
+	    {"nobody else", "nobody\\x20else", "nor do two make a sentence"},
+	    {"bob and carol", "bob\\x20and\\x20carol", "or the end of a list"},
+	    {"bob, carol", "bob\\x2c\\x20carol", "or the middle of one"},
+	    {"bob,carol", "bob\\x2ccarol", "no comma ends a name"},
+	    {"bob;carol", "bob\\x3bcarol", "no semicolon either"},
+	    {"bob: hi", "bob:\\x20hi", "no text follows within a name"},
+	    {"bob:", "bob\\x3a", "or seems to"},
+	    {"[note]", "\\x5bnote]", "no name begins as a note does"},
+	    {"[typing] bob", "\\x5btyping]\\x20bob", "or as half a line does"},
+	    {"bob\\x2ccarol", "bob\\\\x2ccarol", "an escape is no escape"},
+	    {"bob\xef\xbc\x8c"
+	     "carol",
+		"bob\\xef\\xbc\\x8c"
+		"carol",
+		"a wide comma brings its blank"},
+	    {"\xef\xbc\xbbnote", "\\xef\\xbc\\xbbnote",
+		"a wide bracket is one"},
+	    {"bob\xef\xbc\x9ahi", "bob\\xef\\xbc\\x9ahi",
+		"a wide colon is followed by a blank anywhere"},
+	    {"a\xe3\x80\x80z", "a\\xe3\\x80\\x80z", "wide blanks are blanks"},
+	    {"\t\n", "\\x09\\n", "of a looser suite, controls are shown"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char out[128];
+		size_t used;
+		size_t n = zp_text_escape(out, sizeof(out) - 1, cases[i].uid,
+		    strlen(cases[i].uid), ZP_TEXT_UID, &used);
+		out[n] = '\0';
+		OK(strcmp(out, cases[i].shown) == 0, cases[i].why);
+	}
 }
 
 int
@@ -221,5 +269,6 @@ main(void)
 	test_base64();
 	test_payload();
 	test_text();
+	test_uids();
 	return tap_done();
 }
