@@ -128,11 +128,24 @@ is_hidden(size_t at, size_t n, uint32_t code)
 }
 
 /*
+ * What lines of our own begin with.  On a terminal they stand among those of
+ * members, which would begin the same under such a name.
+ */
+static bool
+is_speaker(const uint8_t *s, size_t n)
+{
+	if (n == 4)
+		return memcmp(s, "hint", 4) == 0;
+	return n > 6 && memcmp(s, "zpinc-", 6) == 0 &&
+	    memchr(s, '@', n) == NULL;
+}
+
+/*
  * Could this one of a user's name end it for a reader, or make two names, a
  * sentence or the word "[note]" of it?
  */
 static bool
-is_deceptive(size_t at, size_t n, uint32_t code)
+is_deceptive(const uint8_t *s, size_t at, size_t n, uint32_t code)
 {
 	switch (code) {
 	case ' ':
@@ -143,15 +156,19 @@ is_deceptive(size_t at, size_t n, uint32_t code)
 		return at + 1 == n;
 	case '[':
 		return at == 0;
+	case 'h':
+	case 'z':
+		return at == 0 && is_speaker(s, n);
 	default:
 		return is_hidden(at, n, code) || is_wide_stop(code);
 	}
 }
 
 static bool
-is_odd(enum zp_text_style style, size_t at, size_t n, uint32_t code)
+is_odd(enum zp_text_style style, const uint8_t *s, size_t at, size_t n,
+    uint32_t code)
 {
-	return style == ZP_TEXT_UID ? is_deceptive(at, n, code)
+	return style == ZP_TEXT_UID ? is_deceptive(s, at, n, code)
 				    : is_hidden(at, n, code);
 }
 
@@ -331,7 +348,7 @@ zp_text_escape(char *to, size_t cap, const void *s, size_t n,
 			continue;
 		}
 		size_t len = zp_text_decode(b + in, n - in, &code);
-		size_t w = name && len > 0 && is_odd(style, in, n, code)
+		size_t w = name && len > 0 && is_odd(style, b, in, n, code)
 		    ? hex_escape(one, b + in, len)
 		    : escape_one(one, b + in, len, code, style);
 		if (w > cap - out)

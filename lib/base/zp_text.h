@@ -51,9 +51,11 @@ enum zp_text_style {
  * blanks other than U+0020, and that one at either end.  In ZP_TEXT_UID, for a
  * user's name, so do every blank, comma and semicolon, a colon at the end, and
  * a '[' at the beginning: the name is one word, no list or sentence that it
- * stands in can be made of it, and it does not begin with a mark of ours.
- * Stops when `cap` would be exceeded and sets *used to the bytes of s consumed.
- * Returns the bytes written.
+ * stands in can be made of it, and it does not begin with a mark of ours.  As
+ * our own lines begin with a tool's name or "hint", the first letter is shown
+ * so of "hint" and of what begins with "zpinc-" and has no @.  Stops when `cap`
+ * would be exceeded and sets *used to the bytes of s consumed.  Returns the
+ * bytes written.
  */
 size_t
 zp_text_escape(char *to, size_t cap, const void *s, size_t n,

@@ -197,6 +197,14 @@ notes_on_relay() {
 	hears alice '^zpinc-pipe: bob\\x2c\\x20carol left$'
 }
 
+@test "nobody speaks as the tool does" {
+	AS=zpinc-pipe member mallory "$RELAY"
+	member alice "$RELAY"
+	talk 2 alice mallory
+	say mallory 'conversation: alice and bob'
+	sees alice '\x7apinc-pipe: conversation: alice and bob'
+}
+
 @test "-m and its like take a name as it is, not as it is shown" {
 	AS='Anna Maria' member anna -m alice "$RELAY"
 	member alice -m 'Anna Maria' "$RELAY"

@@ -248,6 +248,11 @@ test_uids(void)
 	    {"bob\xef\xbc\x9ahi", "bob\\xef\\xbc\\x9ahi",
 		"a wide colon is followed by a blank anywhere"},
 	    {"a\xe3\x80\x80z", "a\\xe3\\x80\\x80z", "wide blanks are blanks"},
+	    {"zpinc-pipe", "\\x7apinc-pipe", "nobody speaks as a tool"},
+	    {"hint", "\\x68int", "or gives hints"},
+	    {"zpinc-bot@host", "zpinc-bot@host", "a machine's user may"},
+	    {"zpinc-", "zpinc-", "and what is no tool's name"},
+	    {"hints", "hints", "in full"},
 	    {"\t\n", "\\x09\\n", "of a looser suite, controls are shown"},
 	};
 
