@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -39,6 +40,7 @@ zp_stream_close(struct zp_stream *s)
 	drop_socket(s);
 	if (s->found != NULL)
 		freeaddrinfo(s->found);
+	free(s->host);
 	zp_stream_init(s);
 }
 
@@ -103,7 +105,8 @@ zp_stream_open(struct zp_stream *s, const char *host, uint16_t port,
 
 	zp_stream_close(s);
 	s->tls = tls;
-	if (tls != NULL && !zp_tls_expect(tls, host)) {
+	s->host = strdup(host);
+	if (s->host == NULL) {
 		fail(s, zp_err_text(ZP_ERR_MEMORY));
 		return;
 	}
@@ -154,7 +157,12 @@ connected(struct zp_stream *s)
 		s->state = ZP_STREAM_OPEN;
 		return;
 	}
-	s->ssl = SSL_new(zp_tls_context(s->tls));
+	/*
+	 * Only now: what is expected is all links', until one takes it from
+	 * there, and others may have been opened since this one was.
+	 */
+	if (zp_tls_expect(s->tls, s->host))
+		s->ssl = SSL_new(zp_tls_context(s->tls));
 	if (s->ssl == NULL || SSL_set_fd(s->ssl, s->fd) != 1) {
 		fail(s, zp_err_text(ZP_ERR_MEMORY));
 		return;

@@ -28,6 +28,7 @@ struct zp_stream {
 	enum zp_stream_state state;
 	int fd; /* -1: none */
 	struct addrinfo *found, *next;
+	char *host; /* whose certificate is expected */
 	struct zp_tls *tls; /* NULL: none; borrowed */
 	struct ssl_st *ssl;
 	bool tls_writes; /* the handshake waits to write */

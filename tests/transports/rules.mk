@@ -10,3 +10,16 @@ conform-all: check-build
 			bats tests/transports/conformance.suite || exit 1; done
 
 .PHONY: conform-all
+
+# What of zpinc-redis can be tested without a server of Redis's.
+ifneq ($(filter zpinc-redis,$(TOOLS)),)
+TEST_STREAM := $(B)/tests/transports/test_stream
+CPPFLAGS_test_stream := $(CPPFLAGS_zp_tls)
+
+$(TEST_STREAM): $(B)/tests/transports/test_stream.o $(LIBNET) $(LIBZPINC)
+	$(call say,LD,$@)
+	$(Q)$(CC_MODE) -o $@ $< $(LIBNET) $(LIBZPINC) $(ALL_LDFLAGS) \
+		$(call pkg,--libs,libssl libcrypto) $(LIBS)
+
+CHECK_PROGRAMS += $(TEST_STREAM)
+endif
