@@ -61,6 +61,7 @@ struct file {
 	struct topic topics[2]; /* TOPIC and LIVE */
 	size_t n_topics;
 	bool live_told;
+	bool out; /* shut out, and told */
 
 	struct writer writers[WRITERS];
 	uint64_t clock;
@@ -159,14 +160,51 @@ stop(void *self)
 
 /* ---- the folder ---- */
 
+/*
+ * Was that denied where the folder's permissions allow it?  zpinc-pipe lets
+ * us write in the folder that was there when we were started.  If it is
+ * another now, only a new process can be let write in that one.
+ */
+static bool
+shut_out(struct file *f, const char *folder)
+{
+	int why = errno;
+	bool out = why == EACCES && access(folder, R_OK | W_OK | X_OK) == 0;
+
+	if (out && !f->out)
+		zp_transport_fail(f->t, ZP_ERR_IO,
+		    "this process may not write here, though the folder's "
+		    "permissions allow it");
+	f->out = f->out || out;
+	errno = why;
+	return out;
+}
+
+/* Makes DIR; false: it never will. */
+static bool
+make_dir(struct file *f)
+{
+	char above[PATH_MAX];
+	size_t n = strlen(f->dir);
+
+	if (mkdir(f->dir, 0777) == 0 || errno != EACCES)
+		return true;
+	while (n > 1 && f->dir[n - 1] == '/')
+		n--;
+	while (n > 0 && f->dir[n - 1] != '/')
+		n--;
+	snprintf(above, sizeof(above), "%.*s.", (int)n, f->dir);
+	return !shut_out(f, above);
+}
+
 /* Is DIR there, made if its parent is, and a folder? */
 static bool
 reach(struct file *f)
 {
 	struct stat st;
 
-	if (stat(f->dir, &st) != 0 && errno == ENOENT)
-		(void)mkdir(f->dir, 0777);
+	if (stat(f->dir, &st) != 0 && errno == ENOENT && !make_dir(f))
+		return false;
 	if (stat(f->dir, &st) != 0) {
 		zp_transport_down(f->t, "%s", strerror(errno));
 		return false;
@@ -193,9 +231,12 @@ attach(struct file *f, struct topic *topic)
 	zp_dirread_detach(&topic->read);
 	zp_watch_remove(&f->watch, topic->watch);
 	topic->watch = -1;
-	if (zp_dirwrite_make_folder(topic->read.path) != ZP_OK)
+	if (zp_dirwrite_make_folder(topic->read.path) != ZP_OK) {
+		(void)shut_out(f, f->dir);
 		return errno == ENOENT ? SCAN_UNWATCHED : SCAN;
+	}
 	if (zp_dirread_attach(&topic->read) != ZP_OK) {
+		(void)shut_out(f, topic->read.path);
 		topic->read.trouble = errno;
 		zp_transport_warn(f->t, "%s: %s",
 		    strrchr(topic->read.path, '/') + 1, strerror(errno));
@@ -507,6 +548,8 @@ write_batch(struct file *f)
 	}
 	err =
 	    zp_dirwrite_append(&w->file, f->id, iov, n, zp_transport_now(f->t));
+	if (err == ZP_ERR_IO)
+		(void)shut_out(f, w->file.folder);
 	if (err)
 		return err;
 	f->n_written += (size_t)n;

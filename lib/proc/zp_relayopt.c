@@ -28,6 +28,54 @@ say_none(const char *tool, const char *arg, enum zp_err err)
 	return ZP_ERR_USAGE;
 }
 
+/*
+ * The file that zpinc-mqtt keeps, of "name=value&name=value": the last one
+ * that is named, as there.  What is malformed zpinc-mqtt refuses.
+ */
+static enum zp_err
+take_state(char **state, const struct zp_url *url)
+{
+	static const char name[] = "state=";
+	const size_t len = sizeof(name) - 1;
+	const char *s = url->query;
+
+	if (strcmp(url->scheme, "mqtt") != 0 &&
+	    strcmp(url->scheme, "mqtts") != 0)
+		return ZP_OK;
+	while (s != NULL && *s != '\0') {
+		size_t n = strcspn(s, "&");
+		if (strncmp(s, name, len) == 0) {
+			free(*state);
+			*state = strndup(s + len, n - len);
+			if (*state == NULL)
+				return ZP_ERR_MEMORY;
+			if (zp_url_decode(*state) != ZP_OK)
+				**state = '\0';
+		}
+		s += n + (s[n] == '&');
+	}
+	return ZP_OK;
+}
+
+/* Where the transport of a URL may write. */
+static enum zp_err
+take_path(struct zp_relay *relay, char **state, const struct zp_url *url)
+{
+	enum zp_err err = take_state(state, url);
+
+	if (strcmp(url->scheme, "file") == 0) {
+		relay->path = url->path;
+		relay->made = ZP_RELAYS_FOLDER;
+	} else if (*state != NULL) {
+		relay->path = *state;
+		relay->made = ZP_RELAYS_FILE;
+	} else if (url->host[0] == '\0' && url->path[0] != '\0') {
+		/* As with file:///PATH: it is of this machine. */
+		relay->path = url->path;
+	}
+	return err;
+}
+
 static enum zp_err
 take_url(struct zp_relayopt *r, const char *tool, const char *arg)
 {
@@ -49,13 +97,12 @@ take_url(struct zp_relayopt *r, const char *tool, const char *arg)
 		zp_hint("SCHEME://HOST, or file:DIR");
 		return ZP_ERR_USAGE;
 	}
-	const bool file = strcmp(url->scheme, "file") == 0;
+	struct zp_relay *relay = &r->relay[r->n];
 	r->url[r->n] = url;
-	r->relay[r->n++] = (struct zp_relay){.url = url->text,
-	    .scheme = url->scheme,
-	    .name = url->safe,
-	    .path = file ? url->path : NULL};
-	return ZP_OK;
+	*relay = (struct zp_relay){
+	    .url = url->text, .scheme = url->scheme, .name = url->safe};
+	err = take_path(relay, &r->state[r->n++], url);
+	return err ? complain(tool, zp_err_text(err)) : ZP_OK;
 }
 
 enum zp_err
@@ -94,7 +141,9 @@ zp_relayopt_wipe(struct zp_relayopt *r)
 void
 zp_relayopt_free(struct zp_relayopt *r)
 {
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = 0; i < r->n; i++) {
 		zp_url_free(r->url[i]);
+		free(r->state[i]);
+	}
 	*r = (struct zp_relayopt){0};
 }

@@ -13,7 +13,8 @@
 struct zp_relayopt {
 	const char *sub, *pub; /* as given to --sub, --pub; NULL: not given */
 	struct zp_url *url[ZP_RELAYS_MAX]; /* NULL: two commands */
-	struct zp_relay relay[ZP_RELAYS_MAX]; /* points into `url` */
+	char *state[ZP_RELAYS_MAX]; /* of an MQTT session, or NULL */
+	struct zp_relay relay[ZP_RELAYS_MAX]; /* points into these */
 	size_t n;
 };
 

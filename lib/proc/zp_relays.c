@@ -18,6 +18,7 @@
 #include "proc/zp_child.h"
 #include "proc/zp_load.h"
 #include "proc/zp_opt.h"
+#include "store/zp_path.h"
 #include "store/zp_suite.h"
 
 /* "TOPIC LIVE\n" or "TOPIC\n" from the child, and a NUL. */
@@ -182,17 +183,61 @@ zp_relays_end(struct zp_relays_child *child)
 
 /* ---- transports ---------------------------------------------------------- */
 
+/* Where a transport may write, and the paths of its plan. */
+struct places {
+	const char *write[3];
+	char writer[ZP_PATH_MAX];
+	struct zp_confine_paths paths;
+};
+
+/*
+ * Rules name what is there, so what is to be written to is made before: else
+ * its transport would have to be let write in the folder above, which may be
+ * the user's home.
+ */
 static void
-plan_paths(const struct relays *r, struct zp_confine_paths *paths)
+make_place(const struct zp_relay *relay)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+	int fd = -1;
+
+	if (relay->path != NULL && relay->made == ZP_RELAYS_FOLDER)
+		(void)mkdir(relay->path, 0777);
+	if (relay->path != NULL && relay->made == ZP_RELAYS_FILE)
+		fd = open(relay->path, flags, 0600);
+	shut(&fd);
+}
+
+static bool
+is_root(const char *path)
+{
+	char real[PATH_MAX];
+
+	return realpath(path, real) != NULL && strcmp(real, "/") == 0;
+}
+
+/*
+ * A transport may need to read files of any name (certificates, .netrc), but
+ * none of those that are hidden.  Who could write wherever the user can would
+ * have these as well, at the next login: by a line in .bashrc.
+ */
+static void
+plan_places(
+    struct places *p, const struct relays *r, const struct zp_relay *relay)
 {
 	static const char *const all[] = {"/", NULL};
+	size_t n = 0;
 
-	/*
-	 * A transport may need files of any name (certificates, a folder as
-	 * a relay), but none of those that are hidden.
-	 */
-	*paths = (struct zp_confine_paths){
-	    .write = all, .hide = r->c->hide, .apart = true};
+	if (zp_path_state(p->writer, "writer", false) == ZP_OK)
+		p->write[n++] = p->writer;
+	if (relay->path != NULL && !is_root(relay->path))
+		p->write[n++] = relay->path;
+	p->write[n] = NULL;
+	p->paths = (struct zp_confine_paths){.read = all,
+	    .write = p->write,
+	    .hide = r->c->hide,
+	    .system = true, /* /dev/null, and its like */
+	    .apart = true};
 }
 
 static enum zp_err
@@ -200,14 +245,14 @@ start_url(struct relays *r, size_t i)
 {
 	const struct zp_relay *relay = &r->c->relay[i];
 	char program[PATH_MAX], name[ZP_SAY_NAME];
-	struct zp_confine_paths paths;
+	struct places places;
 	const char *argv[] = {program, "-", r->topics, r->live, NULL};
 	struct zp_child_plan plan = {.argv = argv,
 	    .in = r->pipes[i].down[0],
 	    .out = r->pipes[i].up[1],
 	    .err = ZP_CHILD_PIPE,
 	    .url = relay->url,
-	    .paths = &paths,
+	    .paths = &places.paths,
 	    .tool = r->c->tool,
 	    .must = r->c->must};
 	enum zp_err err = zp_child_find(r->c->argv0, relay->scheme, program);
@@ -217,10 +262,8 @@ start_url(struct relays *r, size_t i)
 		    relay->name, zp_say_name(name, relay->scheme));
 		return err;
 	}
-	plan_paths(r, &paths);
-	/* What is made later beside a hidden file is hidden, too. */
-	if (relay->path != NULL)
-		(void)mkdir(relay->path, 0777);
+	make_place(relay);
+	plan_places(&places, r, relay);
 	return zp_child_start(&r->child[2 * i], &plan);
 }
 

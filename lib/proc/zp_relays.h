@@ -14,10 +14,23 @@
 
 #define ZP_RELAYS_MAX 16
 
+/* What becomes of a path that is missing when a transport is started. */
+enum zp_relays_made {
+	ZP_RELAYS_NOTHING,
+	ZP_RELAYS_FOLDER,
+	ZP_RELAYS_FILE, /* empty, and of its user alone */
+};
+
 struct zp_relay {
 	/* A URL, of it the scheme, and how messages call it (no password). */
 	const char *url, *scheme, *name;
-	const char *path; /* of a file: URL, a folder; else NULL */
+	/*
+	 * Where its transport may write, besides what all may: the folder of
+	 * a file: URL, the file of an MQTT session, what a URL without a host
+	 * names.  NULL: nowhere.
+	 */
+	const char *path;
+	enum zp_relays_made made;
 	/* Or two commands for the shell, and url is NULL. */
 	const char *sub, *pub;
 };

@@ -116,3 +116,27 @@ begin_redis() {
 		[ "$first" != "$(safety alice)" ]
 	done
 }
+
+# A transport may write to that file, and not to what is beside it.
+@test "an MQTT session is kept in the file that the URL names" {
+	begin_mosquitto
+	mv "$XDG_CONFIG_HOME/zpinc/ops.key" .
+	mkdir kept
+	for round in 1 2; do
+		for name in alice bob; do
+			join $name -f \
+				"mqtt://127.0.0.1:$PORT?state=kept/of%20$name"
+		done
+		await_status alice 0
+		await_status bob 0
+		[ "$(head -n 1 'kept/of alice')" = 'zpinc-mqtt 1' ]
+		[ "$(stat -c %a 'kept/of alice')" = 600 ]
+		[ "$round" = 1 ] || cmp before 'kept/of alice'
+		cp 'kept/of alice' before
+		rm ./*.status
+	done
+	[ "$(ls kept)" = $'of alice\nof bob' ]
+	join alice -f -t 1 "mqtt://127.0.0.1:$PORT?state=none/s"
+	await_status alice 4
+	grep -q 'none/s: No such file' alice.err
+}

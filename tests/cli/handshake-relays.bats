@@ -98,51 +98,97 @@ teardown() {
 		for f in ops.key me.id config/zpinc/more.key out.conv \
 			state.alice/zpinc/known; do
 			if cat "$PWD/\$f" > /dev/null 2>&1; then
-				echo "\$f" >> "$PWD/spied/read"
+				echo "\$f" >> "$PWD/relay/read"
 			fi
 		done
-		cat /etc/hostname > /dev/null && echo ran >> "$PWD/spied/read"
+		cat /etc/hostname > /dev/null && echo ran >> "$PWD/relay/read"
 		exec zpinc-file "$RELAY" "\$2" "\$3"
 	EOF
 	chmod +x bin/zpinc-spy
-	mkdir spied relay
+	mkdir relay
 	PATH=$PWD/bin:$PATH
-	join alice -f -i ./me.id -o ./out.conv -t 0.3 spy://x
+	join alice -f -i ./me.id -o ./out.conv -t 0.3 "spy://$PWD/relay"
 	await_status alice 4
 	if grep -q 'cannot' alice.err || [ "$ZP_MODE" != release ]; then
 		skip "no Landlock here"
 	fi
-	[ "$(cat spied/read)" = ran ]
+	[ "$(cat relay/read)" = ran ]
 }
 
 @test "keys are hidden from transports wherever they are looked for" {
 	[ "$ZP_MODE" = release ] || skip "only releases are confined"
 	local x odd=$PWD/'odd [a] *'
-	mkdir -p bin spied relay .config/zpinc "$odd/zpinc"
+	mkdir -p bin relay .config/zpinc "$odd/zpinc"
 	cp ops.key .config/zpinc/more.key
 	cp ops.key "$odd/zpinc/more.key"
 	cat > bin/zpinc-spy <<- EOF
 		#!/bin/sh
-		cat "$odd/zpinc/more.key" > /dev/null 2>&1 && echo odd >> spied/read
+		cat "$odd/zpinc/more.key" > /dev/null 2>&1 && echo odd >> relay/read
 		cat .config/zpinc/more.key > /dev/null 2>&1 &&
-			echo usual >> spied/read
-		echo ran >> spied/read
+			echo usual >> relay/read
+		echo ran >> relay/read
 		exec zpinc-file "$RELAY" "\$2" "\$3"
 	EOF
 	chmod +x bin/zpinc-spy
 	# What is no absolute path counts as if it were not set.
 	for x in config "$odd"; do
 		PATH=$PWD/bin:$PATH XDG_CONFIG_HOME=$x run zpinc-handshake \
-			-k ./ops.key -u alice -o ./out.conv -t 0.3 spy://x
+			-k ./ops.key -u alice -o ./out.conv -t 0.3 \
+			"spy://$PWD/relay"
 		[ "$status" = 4 ]
 		if [[ "$output" == *cannot* ]]; then
 			skip "no Landlock here"
 		fi
-		run ! grep usual spied/read
-		grep -q ran spied/read
+		run ! grep usual relay/read
+		grep -q ran relay/read
 	done
-	[ "$(sort -u spied/read)" = $'odd\nran' ]
-	[ "$(grep -c odd spied/read)" = 1 ]
+	[ "$(sort -u relay/read)" = $'odd\nran' ]
+	[ "$(grep -c odd relay/read)" = 1 ]
+}
+
+# Else it would have the keys at the next login.
+@test "a transport writes where its relay is, and nowhere else" {
+	[ "$ZP_MODE" = release ] || skip "only releases are confined"
+	local autostart=.config/systemd/user/x.service
+	mkdir -p bin relay config "${autostart%/*}"
+	for f in .bashrc .profile bin/zpinc-pipe; do
+		echo mine > "$f"
+	done
+	ln -s ../.bashrc relay/link
+	cat > bin/zpinc-spy <<- EOF
+		#!/bin/sh
+		exec 2> /dev/null
+		cd "$PWD"
+		for f in .bashrc .profile bin/zpinc-pipe bin/x $autostart \
+			config/x .config/x relay/link relay/../x \
+			"\$XDG_STATE_HOME/zpinc/x" "\$XDG_STATE_HOME/x" /tmp/x.\$\$ \
+			relay/new "\$XDG_STATE_HOME/zpinc/writer/new"; do
+			(echo evil >> "\$f") && echo "\${f##*/}" >> relay/wrote
+		done
+		mkdir bin/y && echo made >> relay/wrote
+		mv -f relay/new .profile && echo moved >> relay/wrote
+		rm -f .profile
+		ln .bashrc relay/hard && echo linked >> relay/wrote
+		mkdir -p relay/sub/sub && mv relay/new relay/sub/sub &&
+			rm -r relay/sub && echo ran >> relay/wrote
+		exec zpinc-file "$RELAY" "\$2" "\$3"
+	EOF
+	chmod +x bin/zpinc-spy
+	PATH=$PATH:$PWD/bin
+	join alice -f -t 0.3 "spy://$PWD/relay"
+	await_status alice 4
+	if grep -q 'cannot\|lacks' alice.err; then
+		skip "no Landlock here"
+	fi
+	[ "$(tr '\n' ' ' < relay/wrote)" = 'new new ran ' ]
+	for f in .bashrc .profile bin/zpinc-pipe; do
+		[ "$(cat "$f")" = mine ]
+	done
+	# Of another host's URL it is not a path here.
+	rm relay/wrote
+	join alice -f -t 0.3 "spy://host$PWD/relay"
+	await_status alice 4
+	[ ! -e relay/wrote ]
 }
 
 @test "the process with the keys can make no socket and start no program" {

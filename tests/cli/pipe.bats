@@ -311,6 +311,43 @@ notes_on_relay() {
 	ends alice 0
 }
 
+# A transport is let write in the folder that was there when it was started.
+@test "a relay's folder that is another one goes on, and so does one to come" {
+	local later=file:$HOME/mount/relay
+	for name in alice bob; do
+		member $name "$later"
+		hears $name 'No such file'
+	done
+	mkdir mount
+	talk 2 alice bob
+	say alice one
+	sees bob 'alice: one'
+	mv mount/relay gone
+	say alice two
+	sees bob 'alice: two'
+	rm -r mount/relay
+	mkdir mount/relay
+	say bob three
+	sees alice 'bob: three'
+	hush alice
+	ends alice 0
+}
+
+@test "a transport of one's own writes to what its URL names" {
+	mkdir bin
+	# The manual's; that what follows is live it does not say.
+	sed -n '/^#!\/bin\/sh/,/^\.Ed/p' "$ZP_ROOT/man/zpinc-transport.7" |
+		sed -e '/^\.Ed/d' -e "s/^echo '#up'/&; echo '#live'/" > bin/zpinc-log
+	chmod +x bin/zpinc-log
+	PATH=$PATH:$HOME/bin
+	touch log
+	member alice "log://$HOME/log"
+	member bob "log://$HOME/log"
+	talk 2 alice bob
+	say alice 'by a log'
+	sees bob 'alice: by a log'
+}
+
 # Is standard output of that process, a pipe, full?
 full() {
 	/usr/bin/python3 - "/proc/$1/fd/1" <<- 'EOF'

@@ -15,7 +15,7 @@ hostile_setup() {
 comes() {
 	local name=$1
 	shift
-	member "$name" "$@" "hostile://relay$HOME/net/$name"
+	member "$name" "$@" "hostile://$HOME/net?$name"
 }
 
 # treat [NAME] MODE...: whole or not at all.

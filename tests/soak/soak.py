@@ -208,7 +208,7 @@ class Liar:
         os.rename(self.dir + "/new", self.dir + "/mode")
 
     def url(self, name):
-        return f"hostile://relay{self.dir}/{name}"
+        return f"hostile://{self.dir}?{name}"
 
     def next(self):
         self.treat(self.LIES[self.lie % len(self.LIES)])
