@@ -116,6 +116,9 @@ zp_hide_init(
 
 	memset(h, 0, sizeof(*h));
 	err = add_keys(h);
+	/* The user's other terminals, where passphrases are typed. */
+	if (!err)
+		err = zp_hide_add(h, "/dev/pts");
 	if (!err)
 		err = add_known(h, known);
 	if (!err)

@@ -44,8 +44,10 @@ struct zp_live_link {
 	struct zp_status status;
 	bool hears, speaks; /* its pipes are open */
 	bool up, live, told; /* told: it says #-lines */
+	bool mute; /* a record came, and never a #-line */
 	bool was_up;
-	uint64_t since; /* when it last began */
+	uint64_t since; /* when it began, said `#up`, or was found to be mute */
+	uint64_t heard_at; /* when anything came last */
 	uint64_t spoken; /* number of the last hello that it took */
 	char down[ZP_SAY_NAME]; /* why, as told last */
 	struct zp_budget tell; /* of what it says about itself */
@@ -217,6 +219,13 @@ const char *
 zp_live_format(const struct zp_live *l);
 
 /* ---- zp_live_in ---- */
+
+/* Says it nothing about itself, as far as is known?  A command need not. */
+static inline bool
+zp_live_is_mute(const struct zp_live_link *link)
+{
+	return !link->told && (link->mute || !link->r->tells);
+}
 
 /* Reads once from a relay that poll() says can be read. */
 ZP_CHECKED enum zp_err

@@ -182,7 +182,7 @@ static bool
 is_of_before(const struct zp_live *l, const struct zp_live_link *link,
     const struct zp_record *rec)
 {
-	return (link->r->tells || link->told) && !link->live &&
+	return !zp_live_is_mute(link) && !link->live &&
 	    rec->prefix == ZP_PREFIX_ZP1 && rec->rp_len == ZP_TOPIC_LEN &&
 	    memcmp(rec->rp, zp_key_topic(l->c->key, true), ZP_TOPIC_LEN) == 0;
 }
@@ -297,6 +297,8 @@ take_status(struct zp_live *l, struct zp_live_link *link)
 		return ZP_OK;
 	bool back = !link->up && link->down[0] != '\0';
 	bool became = live && !link->live;
+	if (!link->up)
+		link->since = l->now.ticks;
 	link->told = link->up = true;
 	link->live = link->live || live;
 	link->down[0] = '\0';
@@ -321,6 +323,7 @@ zp_live_hear(struct zp_live *l, struct zp_live_link *link)
 	char buf[ZP_SAY_NAME];
 	struct zp_reader *r = &link->reader;
 	struct zp_record rec;
+	bool records = false;
 	size_t before = zp_in_len(&r->in) - r->from;
 	enum zp_err err = zp_reader_fill(r);
 
@@ -335,10 +338,17 @@ zp_live_hear(struct zp_live *l, struct zp_live_link *link)
 	const char *end = zp_in_at(&r->in) + zp_in_len(&r->in);
 	const char *at = end - (zp_in_len(&r->in) - before);
 	/* Records come before the #live behind them, so they go first. */
-	while (!err && zp_reader_next(r, &rec))
+	while (!err && zp_reader_next(r, &rec)) {
+		records = true;
 		err = l->ops->record(l, link, &rec);
+	}
+	link->heard_at = l->now.ticks;
 	while (!err && zp_status_next(&link->status, &at, end))
 		err = take_status(l, link);
+	if (records && !link->told && !link->mute) {
+		link->mute = true;
+		link->since = l->now.ticks;
+	}
 	if (!err && r->in.eof)
 		close_link(l, link, "its transport has ended");
 	return err;

@@ -11,8 +11,13 @@
 #define BATCH 64
 /* Nobody heard for so long: a live member answers within one second. */
 #define ALONE_MS 3000
-/* A transport that says nothing about itself can be heard by then. */
+/* A transport that says nothing about itself can be heard by then; one that
+   says it is up and not when it is live, after so long, once nothing came for
+   a moment, or after so long in any case. */
 #define QUIET_MS 2000
+#define UNTOLD_MS 10000
+#define UNTOLD_PAUSE 1000
+#define UNTOLD_MOST 60000
 /* With several relays, the slower ones' history is waited for so long. */
 #define OTHERS_MS 10000
 /* Waiting is told after a while, and again when its reason changes. */
@@ -23,8 +28,42 @@
 
 /* ---- relays -------------------------------------------------------------- */
 
+/* When a relay counts as heard though it does not say so; ZP_NEVER_MS. */
+static uint64_t
+taken_as_live(const struct zp_live_link *link)
+{
+	if (link->live || !link->hears)
+		return ZP_NEVER_MS;
+	if (zp_live_is_mute(link))
+		return link->since + QUIET_MS;
+	if (!link->up)
+		return ZP_NEVER_MS;
+	uint64_t at = link->heard_at + UNTOLD_PAUSE;
+	if (at < link->since + UNTOLD_MS)
+		at = link->since + UNTOLD_MS;
+	return zp_live_least(at, link->since + UNTOLD_MOST);
+}
+
+/* Status lines are optional. */
+static enum zp_err
+look_at_relay(struct zp_live *l, struct zp_live_link *link)
+{
+	const bool mute = zp_live_is_mute(link);
+
+	if (mute && link->hears && !link->up) {
+		link->up = true;
+		l->ops->relay(l, link);
+	}
+	if (taken_as_live(link) > l->now.ticks)
+		return ZP_OK;
+	link->live = true;
+	l->ops->relay(l, link);
+	/* Hellos of before #live were not listened to. */
+	return mute ? ZP_OK : l->ops->live(l, link);
+}
+
 /* Can everybody be heard who is there? */
-static void
+static enum zp_err
 look_at_relays(struct zp_live *l)
 {
 	bool all = true, any = false;
@@ -32,18 +71,9 @@ look_at_relays(struct zp_live *l)
 
 	for (size_t i = 0; i < l->c->n; i++) {
 		struct zp_live_link *link = &l->link[i];
-		/* One that says nothing is up, and soon heard. */
-		if (!link->told && !link->r->tells && link->hears) {
-			if (!link->up) {
-				link->up = true;
-				l->ops->relay(l, link);
-			}
-			if (!link->live &&
-			    l->now.ticks - link->since >= QUIET_MS) {
-				link->live = true;
-				l->ops->relay(l, link);
-			}
-		}
+		enum zp_err err = look_at_relay(l, link);
+		if (err)
+			return err;
 		any = any || link->live;
 		bool down = link->told && !link->up;
 		all = all && (link->live || down || !link->hears);
@@ -53,6 +83,7 @@ look_at_relays(struct zp_live *l)
 		l->live_at = 0;
 	else if (l->live_at == 0 && (all || l->now.ticks - first >= OTHERS_MS))
 		l->live_at = l->now.ticks;
+	return ZP_OK;
 }
 
 enum zp_err
@@ -182,9 +213,7 @@ zp_live_mode_due(const struct zp_live *l)
 	uint64_t heard = zp_machine_last_heard(m), due = ZP_NEVER_MS;
 
 	for (size_t i = 0; i < l->c->n; i++)
-		if (!l->link[i].told && !l->link[i].r->tells &&
-		    !l->link[i].live && l->link[i].hears)
-			due = zp_live_least(due, l->link[i].since + QUIET_MS);
+		due = zp_live_least(due, taken_as_live(&l->link[i]));
 	if (l->mode != ZP_LIVE_WAIT)
 		return due;
 	if (l->live_at != 0) {
@@ -392,9 +421,10 @@ zp_live_send(struct zp_live *l)
 {
 	const char *line;
 	size_t len, used, n = 0;
-	enum zp_err err = ZP_OK;
+	enum zp_err err = look_at_relays(l);
 
-	look_at_relays(l);
+	if (err)
+		return err;
 	set_mode(l);
 	if (l->end >= ZP_LIVE_SHOWING)
 		return ZP_OK;

@@ -337,7 +337,7 @@ notes_on_relay() {
 	mkdir bin
 	# The manual's; that what follows is live it does not say.
 	sed -n '/^#!\/bin\/sh/,/^\.Ed/p' "$ZP_ROOT/man/zpinc-transport.7" |
-		sed -e '/^\.Ed/d' -e "s/^echo '#up'/&; echo '#live'/" > bin/zpinc-log
+		sed '/^\.Ed/d' > bin/zpinc-log
 	chmod +x bin/zpinc-log
 	PATH=$PATH:$HOME/bin
 	touch log
@@ -346,6 +346,12 @@ notes_on_relay() {
 	talk 2 alice bob
 	say alice 'by a log'
 	sees bob 'alice: by a log'
+	# Nor need one say anything about itself.
+	sed -i "/^echo/d" bin/zpinc-log
+	member carol "log://$HOME/log"
+	talk 3 alice bob carol
+	say carol 'without a word'
+	sees bob 'carol: without a word'
 }
 
 # Is standard output of that process, a pipe, full?
