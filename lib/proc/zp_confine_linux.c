@@ -76,13 +76,18 @@ zp_confine_transport(
     const char *tool, bool must, const struct zp_confine_paths *paths)
 {
 	bool entered = false;
+	unsigned lack = 0;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return ZP_ERR_IO;
 	enum zp_err err = zp_landlock_transport(paths, &entered);
 	if (err != ZP_OK)
 		return err;
-	return told(tool, must, entered ? 0 : LACK_PATHS);
+	if (!entered)
+		lack |= LACK_PATHS;
+	if (paths->apart && !zp_seccomp_transport())
+		lack |= LACK_CALLS;
+	return told(tool, must, lack);
 }
 
 /*

@@ -16,6 +16,15 @@
 bool
 zp_seccomp_enter(unsigned flags);
 
+/*
+ * For a transport, and all that it starts: whatever a program asks for, but
+ * for what Landlock does not forbid.  No Unix sockets, behind which daemons run
+ * programs for their user; no other modes or owners for files that cannot be
+ * opened; no io_uring, which makes sockets by itself.  As above.
+ */
+bool
+zp_seccomp_transport(void);
+
 /* Could it?  (Once it did, no longer.) */
 bool
 zp_seccomp_has(void);

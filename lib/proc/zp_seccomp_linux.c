@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -385,27 +386,60 @@ make_filter(struct code *c, unsigned flags)
 	emit(c, BPF_LD | BPF_W | BPF_IMM, 0);
 }
 
+static bool
+set_filter(struct code *c, unsigned long flags)
+{
+	struct sock_fprog prog = {
+	    (unsigned short)(CODE_MAX - c->start), c->ins + c->start};
+
+	if (c->bad)
+		return false;
+	return syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog) ==
+	    0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) == 0;
+}
+
 bool
 zp_seccomp_enter(unsigned flags)
 {
 	struct code c;
 
 	make_filter(&c, flags);
-	if (c.bad)
-		return false;
-
 	/*
 	 * The process runs no code of others, so the kernel need not slow it
 	 * down against speculation, as old ones do unless told.
 	 */
-	struct sock_fprog prog = {
-	    (unsigned short)(CODE_MAX - c.start), c.ins + c.start};
-	if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER,
-		SECCOMP_FILTER_FLAG_SPEC_ALLOW, &prog) == 0)
-		return true;
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) == 0)
-		return true;
-	return false;
+	return set_filter(&c, SECCOMP_FILTER_FLAG_SPEC_ALLOW);
+}
+
+bool
+zp_seccomp_transport(void)
+{
+	static const uint32_t denied[] = {
+#ifdef __NR_chmod /* the older names */
+	    __NR_chmod, __NR_chown, __NR_lchown,
+#endif
+	    __NR_fchmodat, __NR_fchownat, 452 /* fchmodat2 */};
+	struct code c = {.start = CODE_MAX};
+
+	for (enum act act = NOSYS; act <= PERM; act++)
+		c.act[act] = emit_act(&c, act);
+	uint8_t family = emit_test(&c, 0, BPF_JEQ, AF_UNIX, ACCES, ALLOW);
+	uint8_t at = c.act[ALLOW];
+	for (size_t i = 0; i < sizeof(denied) / sizeof(*denied); i++)
+		at = emit_jump(&c, BPF_JEQ, denied[i], c.act[PERM], at);
+	for (uint32_t nr = 425; nr <= 427; nr++) /* io_uring */
+		at = emit_jump(&c, BPF_JEQ, nr, c.act[NOSYS], at);
+	at = emit_jump(&c, BPF_JEQ, __NR_socket, family, at);
+#ifdef __x86_64__
+	at = emit_jump(&c, BPF_JGE, 0x40000000, c.act[KILL], at);
+#endif
+	(void)at;
+	at = emit_load(&c, offsetof(struct seccomp_data, nr));
+	/* Programs for another machine are none of ours. */
+	emit_jump(&c, BPF_JEQ, ARCH, at, c.act[KILL]);
+	emit_load(&c, offsetof(struct seccomp_data, arch));
+	return set_filter(&c, 0);
 }
 
 bool
@@ -422,6 +456,12 @@ bool
 zp_seccomp_enter(unsigned flags)
 {
 	(void)flags;
+	return false;
+}
+
+bool
+zp_seccomp_transport(void)
+{
 	return false;
 }
 

@@ -644,6 +644,29 @@ no_signals(void)
 	return apart() && kill(getppid(), 0) != 0 && errno == EPERM;
 }
 
+/* Behind one of these a daemon would run programs for us. */
+static bool
+no_unix_socket(void)
+{
+	int pair[2];
+
+	return apart() && socket(AF_UNIX, SOCK_STREAM, 0) == -1 &&
+	    errno == EACCES && socket(AF_INET, SOCK_STREAM, 0) >= 0 &&
+	    socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0;
+}
+
+static bool
+no_modes(void)
+{
+	int fd;
+
+	if (!apart() || chmod(tmp_path(dir, "key"), 0644) != -1 ||
+	    errno != EPERM)
+		return false;
+	fd = open(tmp_path(dir, "relay/m.zp"), O_WRONLY | O_CREAT, 0600);
+	return fd >= 0 && fchmod(fd, 0640) == 0;
+}
+
 static bool
 hides(void)
 {
@@ -689,9 +712,9 @@ landlock_abi(void)
 static void
 test_transport(void)
 {
-	if (!zp_confine_has_paths()) {
+	if (!zp_confine_has_paths() || !zp_confine_has_calls()) {
 		tap_skip("what a transport may open",
-		    "no Landlock, or a build for tests");
+		    "no Landlock or seccomp, or a build for tests");
 		return;
 	}
 	OK(went_well(no_key_files),
@@ -701,6 +724,8 @@ test_transport(void)
 	OK(went_well(inherited), "descriptors that are open stay usable");
 	OK(went_well(hides), "a command opens everything but what is hidden");
 	OK(went_well(hides_within), "what is hidden stays so in allowed trees");
+	OK(went_well(no_unix_socket), "a transport makes no Unix socket");
+	OK(went_well(no_modes), "nor does it change the modes of key files");
 	if (landlock_abi() >= 4)
 		OK(went_well(no_listening), "a transport cannot listen");
 	else
