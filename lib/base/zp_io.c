@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -104,6 +105,43 @@ zp_in_fill_wait(struct zp_in *in)
 		if (poll(&p, 1, -1) < 0 && errno != EINTR)
 			return ZP_ERR_IO;
 	}
+}
+
+void
+zp_in_terminal(struct zp_in *in)
+{
+	sigset_t set;
+
+	if (tcgetpgrp(in->fd) < 0)
+		return;
+	in->terminal = true;
+	/*
+	 * A read from the background fails then, and the rest of us goes on.
+	 * By default it would stop the whole job, wherever it is, and be
+	 * started over as often as the job is continued.
+	 */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTTIN);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	/*
+	 * What poll() saw the shell may have read since.  The flags of the
+	 * descriptor that we got are the shell's as well, so we open our own.
+	 */
+	int fd = open("/dev/tty", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)dup2(fd, in->fd);
+	close(fd);
+}
+
+bool
+zp_in_away(const struct zp_in *in)
+{
+	struct pollfd p = {.fd = in->fd, .events = POLLIN};
+
+	/* Who asks whose the terminal is might hear that it is ours again. */
+	return in->terminal && errno == EIO && poll(&p, 1, 0) >= 0 &&
+	    (p.revents & (POLLHUP | POLLERR | POLLNVAL)) == 0;
 }
 
 enum zp_err

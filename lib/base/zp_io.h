@@ -18,6 +18,7 @@
 struct zp_in {
 	int fd;
 	bool eof;
+	bool terminal; /* zp_in_terminal() found one */
 	char *data; /* cap bytes, of which start..end are unread */
 	size_t start, end, cap;
 	size_t used; /* nothing was ever written behind these bytes */
@@ -42,6 +43,23 @@ zp_in_fill(struct zp_in *in);
 /* The same, but waits where somebody made the descriptor non-blocking. */
 ZP_CHECKED enum zp_err
 zp_in_fill_wait(struct zp_in *in);
+
+/*
+ * For who waits in poll() alone: if in->fd is the terminal we were started at,
+ * makes zp_in_fill() fail there where it would wait, or stop us.  Else does
+ * nothing.  Blocks SIGTTIN.
+ */
+void
+zp_in_terminal(struct zp_in *in);
+
+/*
+ * After zp_in_fill() failed, and errno as it left it: are we merely in the
+ * background of that terminal?  Then it may be tried again every so many ms;
+ * poll() would say at once that it can be read.
+ */
+#define ZP_IN_AWAY_MS 1000
+bool
+zp_in_away(const struct zp_in *in);
 
 /*
  * The first n unread bytes of `from` become those of `to`, which had none.

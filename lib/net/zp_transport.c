@@ -411,6 +411,10 @@ read_stdin(struct zp_transport *t)
 		    t, zp_in_at(&t->in.in) + had, zp_in_len(&t->in.in) - had);
 	if (err == ZP_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return;
+	if (err == ZP_ERR_IO && zp_in_away(&t->in.in)) {
+		t->in_at = t->now + ZP_IN_AWAY_MS;
+		return;
+	}
 	if (err) {
 		char buf[ZP_SAY_NAME];
 		zp_transport_warn(t, "stdin: %s", zp_say_err(buf, err));
@@ -490,6 +494,8 @@ next_due(const struct zp_transport *t)
 	if (t->queue.unsent != NULL && t->stall_until > t->now)
 		zp_transport_sooner(&wait_ms, t->stall_until, t->now);
 	zp_transport_sooner(&wait_ms, t->cursor_at, t->now);
+	if (t->in_at > t->now)
+		zp_transport_sooner(&wait_ms, t->in_at, t->now);
 	if (t->stopping)
 		zp_transport_sooner(&wait_ms, t->stop_at, t->now);
 	if (gives_up(t))
@@ -504,7 +510,8 @@ enum { FD_IN, FD_OUT, FD_FIRST, FD_MOST = 64 };
 static void
 own_fds(struct zp_transport *t, struct pollfd *fds)
 {
-	bool in = t->reading && !t->in_waits && !t->args.once;
+	bool in =
+	    t->reading && !t->in_waits && !t->args.once && t->now >= t->in_at;
 
 	fds[FD_IN] =
 	    (struct pollfd){.fd = in ? t->in.in.fd : -1, .events = POLLIN};
@@ -566,7 +573,7 @@ static bool
 stdin_pending(const struct zp_transport *t)
 {
 	return t->reading && !t->args.once &&
-	    (t->in_waits || zp_in_ready(&t->in.in));
+	    (t->in_waits || (t->now >= t->in_at && zp_in_ready(&t->in.in)));
 }
 
 /* Is there nothing left to do? */
@@ -690,6 +697,8 @@ zp_transport_run(struct zp_transport *t)
 	t->now = zp_transport_clock();
 	t->cursor_at = INT64_MAX;
 	t->reading = true;
+	if (!err)
+		zp_in_terminal(&t->in.in);
 	zp_outq_init(&t->out, STDOUT_FILENO);
 	zp_queue_init(&t->queue);
 	zp_backoff_init(&t->links, ZP_BACKOFF_FIRST, ZP_BACKOFF_MOST);

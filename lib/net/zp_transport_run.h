@@ -28,6 +28,7 @@ struct zp_transport {
 	bool in_line; /* what was read ends within a line */
 	bool in_text; /* a line was read that is no status line, nor empty */
 	bool in_waits; /* records are read and the queue is full */
+	int64_t in_at; /* not read before: we are in the background */
 	struct zp_outq out;
 	bool begun; /* something was put to stdout */
 	struct zp_queue queue;

@@ -119,6 +119,8 @@ start(struct zp_live *l)
 	if (!err)
 		err = zp_out_init(&l->out, -1, 4 * BLOCK);
 	if (!err)
+		zp_in_terminal(&l->in);
+	if (!err)
 		err = open_links(l);
 	if (!err && l->c->said > 0)
 		err = zp_screen_new(&l->screen, l->c->said, !l->c->echo);

@@ -153,6 +153,7 @@ struct zp_live {
 
 	/* standard input and output */
 	struct zp_in in;
+	uint64_t in_at; /* not read before, while we are in the background */
 	bool skipping; /* in a line beyond all limits */
 	uint64_t lines; /* read so far */
 	struct zp_out out; /* gathered; written when it can be taken */

@@ -317,7 +317,7 @@ zp_live_wants_input(const struct zp_live *l)
 {
 	size_t len = zp_in_len(&l->in);
 
-	if (l->in.eof || l->end != ZP_LIVE_RUNNING)
+	if (l->in.eof || l->end != ZP_LIVE_RUNNING || l->now.ticks < l->in_at)
 		return false;
 	/* Half a line is read on, however long it is; lines that wait not. */
 	return len < ZP_LIVE_WAITING ||
@@ -335,6 +335,10 @@ zp_live_read(struct zp_live *l)
 		zp_screen_type(l->screen, &l->in, l->in.start + before);
 	if (err == ZP_ERR_IO && (errno == EAGAIN || errno == EINTR))
 		return ZP_OK;
+	if (err == ZP_ERR_IO && zp_in_away(&l->in)) {
+		l->in_at = l->now.ticks + ZP_IN_AWAY_MS;
+		return ZP_OK;
+	}
 	if (err == ZP_ERR_IO) {
 		zp_say(l->c->tool, "standard input: %s", zp_say_err(buf, err));
 		l->in.eof = true;

@@ -200,3 +200,73 @@ converses() {
 	await converses
 	run ! grep -q 'relay up' screen
 }
+
+# shell WIDTH: a shell with job control at a terminal, and its prompt.
+shell() {
+	SOCKET=$BATS_TEST_TMPDIR/tmux.$((++TERMINALS))
+	tm new-session -d -x "$1" -y 40 "cd '$HOME' && PS1='\$ ' \
+		exec bash --norc --noprofile"
+	SHELL_PID=$(tm list-panes -F '#{pane_pid}')
+	await prompt
+}
+
+# Its last line is a prompt.
+prompt() {
+	screen
+	[ "$(sed '/^$/d' screen | tail -n 1)" = '$' ]
+}
+
+# The screen has the text in some line.
+contains() {
+	screen
+	grep -qF -- "$1" screen
+}
+
+# enters LINE: to the shell.
+enters() {
+	tm send-keys -l -- "$1"
+	tm send-keys Enter
+}
+
+@test "in the background nothing is read, and all else goes on" {
+	local topic
+	topic=$(zpinc-key topic -k ./ops.key)
+	member bob --notes "$RELAY"
+	hears bob 'lines are notes'
+
+	shell 80
+	enters "zpinc-pipe -k ./ops.key -u alice --notes $RELAY > log 2> told"
+	await matches told 'lines are notes'
+	tm send-keys C-z
+	await prompt
+	enters 'bg'
+	await prompt
+	enters 'echo typed for the shell'
+	await shows 'typed for the shell'
+	say bob 'while in the background'
+	await has log '[note] bob: while in the background'
+	enters 'fg; echo status $?'
+	await contains '$ fg'
+	enters 'typed for bob'
+	sees bob '[note] alice: typed for bob'
+	say bob 'in the foreground'
+	await has log '[note] bob: in the foreground'
+	tm send-keys C-c
+	await contains 'status 0'
+
+	enters "zpinc-file $RELAY $topic > log2"
+	await matches log2 '#live'
+	tm send-keys C-z
+	await prompt
+	enters 'bg'
+	await prompt
+	enters 'echo typed for the shell again'
+	await shows 'typed for the shell again'
+	say bob 'once more'
+	await matches log2 "^zp1.$topic.*"
+	enters 'fg; echo status $?'
+	await contains '$ fg; echo status $?'
+	tm send-keys C-c
+	await prompt
+	run ! grep -rq 'typed for the shell' bob.out
+}
