@@ -339,6 +339,9 @@ zp_live_read(struct zp_live *l)
 		l->in_at = l->now.ticks + ZP_IN_AWAY_MS;
 		return ZP_OK;
 	}
+	/* What a terminal's end leaves there was never entered. */
+	if (l->screen != NULL && (err == ZP_ERR_IO || l->in.eof))
+		zp_screen_forget(l->screen, &l->in);
 	if (err == ZP_ERR_IO) {
 		zp_say(l->c->tool, "standard input: %s", zp_say_err(buf, err));
 		l->in.eof = true;

@@ -216,6 +216,11 @@ prompt() {
 	[ "$(sed '/^$/d' screen | tail -n 1)" = '$' ]
 }
 
+# job PROGRAM: the shell's child of that name.
+job() {
+	pgrep -P "$SHELL_PID" -x "$1"
+}
+
 # The screen has the text in some line.
 contains() {
 	screen
@@ -226,6 +231,10 @@ contains() {
 enters() {
 	tm send-keys -l -- "$1"
 	tm send-keys Enter
+}
+
+gone() {
+	! kill -0 "$1" 2> /dev/null
 }
 
 @test "in the background nothing is read, and all else goes on" {
@@ -269,4 +278,35 @@ enters() {
 	tm send-keys C-c
 	await prompt
 	run ! grep -rq 'typed for the shell' bob.out
+}
+
+@test "what was typed and not entered is not sent when the terminal goes" {
+	local how pid
+	for how in exit hangup; do
+		member bob "$RELAY"
+		shell 80
+		enters "zpinc-pipe -k ./ops.key -u alice --notes $RELAY"
+		talk 2 bob
+		foot '^notes' '>'
+		tm send-keys 'entered' Enter
+		sees bob '[note] alice: entered'
+		tm send-keys 'never entered'
+		foot '^notes' '> never entered'
+		pid=$(job zpinc-pipe)
+		if [ $how = exit ]; then
+			kill -STOP "$pid"
+			await prompt
+			enters 'exit'
+			await contains 'There are stopped jobs'
+			enters 'exit'
+		else
+			tm kill-server
+		fi
+		await gone "$pid"
+		hears bob 'alice left'
+		run ! grep -q 'never entered' bob.out
+		hush bob
+		ends bob 0
+		rm bob.err
+	done
 }
