@@ -226,12 +226,10 @@ is_escape(struct zp_screen *s, char c)
 	return false;
 }
 
-/* True if it ended the line. */
+/* In the line that begins there; true if it ended it. */
 static bool
-key(struct zp_in *in, char c)
+key(struct zp_in *in, size_t begin, char c)
 {
-	const size_t begin = line_begin(in);
-
 	switch (c) {
 	case 0x7f:
 	case '\b':
@@ -363,18 +361,14 @@ put(struct zp_out *o, const char *text)
  * whoever talks wants to see both sides.
  */
 static void
-keep_line(struct zp_screen *s, const struct zp_in *in)
+keep_line(struct zp_screen *s, const struct zp_in *in, size_t begin)
 {
-	size_t at = in->end - 1;
-
 	if (!s->keep || s->failed)
 		return;
-	while (at > in->start && in->data[at - 1] != '\n')
-		at--;
 	s->failed = put(&s->kept, PROMPT);
 	if (!s->failed)
 		s->failed = put_line(
-		    &s->kept, in->data + at, in->end - 1 - at, SIZE_MAX);
+		    &s->kept, in->data + begin, in->end - 1 - begin, SIZE_MAX);
 	if (!s->failed)
 		s->failed = put(&s->kept, "\n");
 }
@@ -386,9 +380,13 @@ zp_screen_type(struct zp_screen *s, struct zp_in *in, size_t from)
 
 	/* A key leaves a byte at most: it is written where it was read. */
 	in->end = from;
-	for (size_t i = from; i < to && !in->eof; i++)
-		if (!is_escape(s, in->data[i]) && key(in, in->data[i]))
-			keep_line(s, in);
+	size_t begin = line_begin(in);
+	for (size_t i = from; i < to && !in->eof; i++) {
+		if (is_escape(s, in->data[i]) || !key(in, begin, in->data[i]))
+			continue;
+		keep_line(s, in, begin);
+		begin = in->end;
+	}
 	s->typed = true;
 }
 
