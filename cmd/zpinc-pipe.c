@@ -93,6 +93,7 @@ struct tool {
 	/* relays */
 	struct zp_relayopt relays;
 	struct zp_hide hide;
+	struct zp_screen_tty tty;
 	/* the keyed process */
 	struct zp_keyfile *kf;
 	struct zp_identity *id;
@@ -388,6 +389,14 @@ hide_all(struct tool *t)
 	return err ? err : zp_hide_add(&t->hide, t->live.state);
 }
 
+static void
+keep_screen(void *arg)
+{
+	const struct tool *t = arg;
+
+	zp_screen_keep(&t->tty);
+}
+
 static int
 run(struct tool *t)
 {
@@ -398,19 +407,19 @@ run(struct tool *t)
 	    .must = t->live.confine,
 	    .restart = true,
 	    .body = keyed,
+	    .now_and_then = keep_screen,
 	    .arg = t};
-	struct zp_screen_tty tty = {.on = false};
 
 	if (hide_all(t) != ZP_OK)
 		return (int)zp_err_status(
 		    zp_say_fail(TOOL, "starting", ZP_ERR_MEMORY));
 	config.hide = zp_hide_list(&t->hide);
 	if (!t->live.json)
-		zp_screen_take(&tty);
-	if (tty.on)
-		config.keep = t->live.said = tty.said[0];
+		zp_screen_take(&t->tty);
+	if (t->tty.on)
+		config.keep = t->live.said = t->tty.said[0];
 	int status = zp_relays_run(&config);
-	zp_screen_give(&tty);
+	zp_screen_give(&t->tty);
 	return status;
 }
 

@@ -508,6 +508,8 @@ attend(struct relays *r)
 		look_after(r);
 		if (r->c->restart && started)
 			start_again(r);
+		if (r->c->now_and_then != NULL)
+			r->c->now_and_then(r->c->arg);
 		if (!wait_for(r))
 			kill(r->keyed.pid, SIGTERM);
 	}

@@ -57,6 +57,8 @@ struct zp_relays_config {
 	int keep; /* a descriptor more for the child, if not 0 */
 	/* Runs in the keyed child; its exit status. */
 	int (*body)(void *arg, struct zp_relays_child *child);
+	/* Called here each second, or more often; or NULL. */
+	void (*now_and_then)(void *arg);
 	void *arg;
 };
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,31 @@
 #define COLUMNS 80 /* where a terminal does not say */
 #define PROMPT "> "
 #define SAID_MOST 65536 /* taken in at a time */
+/* Among what is said: the foot is not where it was; look at the terminal. */
+#define LOST '\0'
+#define LOOK '\1'
+
+/* How the terminal was, and how we have it. */
+struct zp_screen_modes {
+	struct termios usual, keys;
+};
+
+/*
+ * Is the terminal still set for our keys?  Where we were stopped, or went to
+ * the background, a shell has set it for what it runs, or for itself: to read
+ * keys as well, but Enter is another then.
+ */
+static bool
+has_keys(const struct termios *keys)
+{
+	const tcflag_t local = ICANON | ECHO | ISIG | IEXTEN;
+	struct termios now;
+
+	return tcgetattr(STDIN_FILENO, &now) != 0 ||
+	    (now.c_iflag == keys->c_iflag &&
+		(now.c_lflag & local) == (keys->c_lflag & local) &&
+		now.c_cc[VSUSP] == keys->c_cc[VSUSP]);
+}
 
 /* ---- the parent's half --------------------------------------------------- */
 
@@ -51,18 +77,30 @@ make_pipe(struct zp_screen_tty *t)
  * the shell that does not echo, and a member that answers nobody.
  */
 static bool
-set_keys(struct zp_screen_tty *t)
+set_keys(struct zp_screen_modes *m)
 {
-	t->usual = malloc(sizeof(*t->usual));
-	if (t->usual == NULL || tcgetattr(STDIN_FILENO, t->usual) != 0)
-		return false;
-	struct termios keys = *t->usual;
+	struct termios keys = m->usual;
+
 	keys.c_lflag &= (tcflag_t) ~(ICANON | ECHO | ECHONL | IEXTEN);
 	keys.c_iflag &= (tcflag_t)~IXON;
 	keys.c_cc[VSUSP] = keys.c_cc[VQUIT] = _POSIX_VDISABLE;
 	keys.c_cc[VMIN] = 1;
 	keys.c_cc[VTIME] = 0;
-	return tcsetattr(STDIN_FILENO, TCSADRAIN, &keys) == 0;
+	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &keys) != 0)
+		return false;
+	/* What cannot be had is not asked for again. */
+	if (tcgetattr(STDIN_FILENO, &m->keys) != 0)
+		m->keys = keys;
+	return true;
+}
+
+static bool
+take_modes(struct zp_screen_tty *t)
+{
+	t->modes = calloc(1, sizeof(*t->modes));
+	return t->modes != NULL &&
+	    tcgetattr(STDIN_FILENO, &t->modes->usual) == 0 &&
+	    set_keys(t->modes);
 }
 
 static void
@@ -79,18 +117,57 @@ zp_screen_take(struct zp_screen_tty *t)
 	*t = (struct zp_screen_tty){.said = {-1, -1}, .err = -1};
 	if (!is_one_terminal())
 		return;
-	t->on = make_pipe(t) && set_keys(t);
+	t->on = make_pipe(t) && take_modes(t);
 	if (t->on && dup2(t->said[1], STDERR_FILENO) < 0) {
-		tcsetattr(STDIN_FILENO, TCSADRAIN, t->usual);
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &t->modes->usual);
 		t->on = false;
 	}
 	if (t->on)
 		return;
-	free(t->usual);
-	t->usual = NULL;
+	free(t->modes);
+	t->modes = NULL;
 	shut(&t->said[0]);
 	shut(&t->said[1]);
 	shut(&t->err);
+}
+
+static bool
+in_foreground(void)
+{
+	return tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+void
+zp_screen_keep(const struct zp_screen_tty *t)
+{
+	if (!t->on || has_keys(&t->modes->keys) || !in_foreground())
+		return;
+	/*
+	 * The child may have missed that the terminal was not ours: it is told
+	 * before it can draw, lest it does so twice, and woken after.
+	 */
+	(void)!write(t->said[1], &(const char){LOST}, 1);
+	(void)!set_keys(t->modes);
+	(void)!write(t->said[1], &(const char){LOOK}, 1);
+}
+
+/*
+ * From the background as well, since not every shell puts back what a job
+ * changed; SIGTTOU would stop us, who are to end.  What a shell has set is its
+ * own.
+ */
+static void
+set_usual(const struct zp_screen_modes *m)
+{
+	sigset_t set, was;
+
+	if (!has_keys(&m->keys) && !in_foreground())
+		return;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTTOU);
+	sigprocmask(SIG_BLOCK, &set, &was);
+	tcsetattr(STDIN_FILENO, TCSADRAIN, &m->usual);
+	sigprocmask(SIG_SETMASK, &was, NULL);
 }
 
 void
@@ -101,9 +178,9 @@ zp_screen_give(struct zp_screen_tty *t)
 
 	if (!t->on)
 		return;
-	tcsetattr(STDIN_FILENO, TCSADRAIN, t->usual);
-	free(t->usual);
-	t->usual = NULL;
+	set_usual(t->modes);
+	free(t->modes);
+	t->modes = NULL;
 	(void)!dup2(t->err, STDERR_FILENO);
 	shut(&t->err);
 	shut(&t->said[1]);
@@ -120,6 +197,8 @@ enum escape { NO_ESCAPE, ESCAPE, SEQUENCE };
 
 struct zp_screen {
 	int said;
+	struct termios keys; /* as the parent has set the terminal */
+	struct zp_out heard; /* of what was said, not drawn yet */
 	struct zp_out frame;
 	size_t at; /* of it, written */
 	bool drawn; /* the foot is on the screen */
@@ -140,10 +219,13 @@ zp_screen_new(struct zp_screen **screen, int said, bool keep)
 	if (s == NULL)
 		return ZP_ERR_MEMORY;
 	s->said = said;
+	(void)tcgetattr(STDIN_FILENO, &s->keys);
 	s->keep = keep;
 	enum zp_err err = zp_out_init(&s->frame, -1, 8192);
 	if (!err)
 		err = zp_out_init(&s->kept, -1, 1024);
+	if (!err)
+		err = zp_out_init(&s->heard, -1, 1024);
 	if (err) {
 		zp_screen_free(s);
 		return err;
@@ -159,6 +241,7 @@ zp_screen_free(struct zp_screen *s)
 		return;
 	zp_out_free(&s->frame);
 	zp_out_free(&s->kept);
+	zp_out_free(&s->heard);
 	free(s);
 }
 
@@ -433,18 +516,40 @@ columns_now(void)
 
 /* What was said since, if anything. */
 static enum zp_err
-take_said(struct zp_screen *s, size_t *len)
+take_said(struct zp_screen *s)
 {
 	char text[4096];
 	enum zp_err err = ZP_OK;
 	ssize_t n;
 
-	*len = 0;
-	while (!err && *len < SAID_MOST &&
+	while (!err && s->heard.len < SAID_MOST &&
 	    (n = read(s->said, text, sizeof(text))) > 0) {
-		err = zp_out_put(&s->frame, text, (size_t)n);
-		*len += (size_t)n;
+		size_t len = 0;
+		for (ssize_t i = 0; i < n; i++) {
+			s->drawn = s->drawn && text[i] != LOST;
+			if (text[i] != LOST && text[i] != LOOK)
+				text[len++] = text[i];
+		}
+		err = zp_out_put(&s->heard, text, len);
 	}
+	return err;
+}
+
+/* What goes above the foot. */
+static enum zp_err
+put_news(struct zp_screen *s, struct zp_out *text)
+{
+	struct zp_out *news[] = {&s->heard, &s->kept, text};
+	struct zp_out *o = &s->frame;
+	const size_t before = o->len;
+	enum zp_err err = ZP_OK;
+
+	for (size_t i = 0; i < sizeof(news) / sizeof(*news) && !err; i++) {
+		err = zp_out_put(o, news[i]->data, news[i]->len);
+		news[i]->len = 0;
+	}
+	if (!err && o->len > before && o->data[o->len - 1] != '\n')
+		err = put(o, "\r\n");
 	return err;
 }
 
@@ -456,34 +561,29 @@ zp_screen_draw(struct zp_screen *s, struct zp_out *text, const char *status,
 	static const char wipe[] = "\r\033[A\033[J";
 	struct zp_out *o = &s->frame;
 	const size_t columns = columns_now();
-	size_t said, before = 0;
-	enum zp_err err = ZP_OK;
 
 	if (s->at < o->len)
 		return ZP_OK;
 	s->at = o->len = 0;
-	if (s->drawn)
-		err = zp_out_put(o, wipe, before = sizeof(wipe) - 1);
-	if (!err)
-		err = take_said(s, &said);
+	enum zp_err err = take_said(s);
 	if (err)
 		return err;
 	if (s->failed)
 		return s->failed;
-	const bool news = said > 0 || text->len > 0 || s->kept.len > 0;
+	/* Above the cursor there is now what others have written. */
+	if (!has_keys(&s->keys)) {
+		s->drawn = false;
+		status = NULL;
+	}
+	const bool news = s->heard.len > 0 || text->len > 0 || s->kept.len > 0;
 	if (!news && !s->typed && columns == s->columns &&
 	    s->drawn == (status != NULL) &&
-	    (status == NULL || strcmp(status, s->status) == 0)) {
-		o->len = 0;
+	    (status == NULL || strcmp(status, s->status) == 0))
 		return ZP_OK;
-	}
-	err = zp_out_put(o, s->kept.data, s->kept.len);
-	s->kept.len = 0;
+	if (s->drawn)
+		err = zp_out_put(o, wipe, sizeof(wipe) - 1);
 	if (!err)
-		err = zp_out_put(o, text->data, text->len);
-	text->len = 0;
-	if (!err && news && o->len > before && o->data[o->len - 1] != '\n')
-		err = put(o, "\r\n");
+		err = put_news(s, text);
 	s->columns = columns;
 	s->typed = false;
 	s->drawn = status != NULL;

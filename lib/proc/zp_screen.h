@@ -20,13 +20,13 @@
 
 /* ---- the parent's half --------------------------------------------------- */
 
-struct termios;
+struct zp_screen_modes;
 
 struct zp_screen_tty {
 	bool on;
 	int said[2]; /* what is said on standard error */
 	int err; /* the standard error that was */
-	struct termios *usual;
+	struct zp_screen_modes *modes;
 };
 
 /*
@@ -35,6 +35,14 @@ struct zp_screen_tty {
  */
 void
 zp_screen_take(struct zp_screen_tty *tty);
+
+/*
+ * To be called now and then: whoever was stopped finds the terminal as a shell
+ * left it.  Where we are in the foreground takes it again, and has the child
+ * draw anew.
+ */
+void
+zp_screen_keep(const struct zp_screen_tty *tty);
 
 /* Puts it back as it was, and says what the child did not. */
 void
@@ -74,7 +82,8 @@ zp_screen_forget(struct zp_screen *s, struct zp_in *in);
 
 /*
  * Takes `text` and what was said meanwhile to be written above the foot, and
- * draws that anew if anything changed; NULL for a status: no foot any more.
+ * draws that anew if anything changed; NULL for a status: no foot any more, as
+ * while the terminal is not as zp_screen_take() left it.
  * Does nothing while the frame before is still being written.
  */
 ZP_CHECKED enum zp_err

@@ -237,6 +237,11 @@ gone() {
 	! kill -0 "$1" 2> /dev/null
 }
 
+modes() {
+	stty -a < "$(tm list-panes -F '#{pane_tty}')" > modes
+	grep -q -- "$1" modes
+}
+
 @test "in the background nothing is read, and all else goes on" {
 	local topic
 	topic=$(zpinc-key topic -k ./ops.key)
@@ -308,5 +313,68 @@ gone() {
 		hush bob
 		ends bob 0
 		rm bob.err
+	done
+}
+
+@test "who was stopped and is continued has the terminal again" {
+	local how pid
+	member bob "$RELAY"
+	for how in STOP TSTP all; do
+		shell 80
+		enters "zpinc-pipe -k ./ops.key -u alice $RELAY"
+		foot '^conversation' '>'
+		pid=$(job zpinc-pipe)
+		if [ $how = all ]; then
+			kill -STOP -- -"$pid"
+			await prompt
+		else
+			# The one that has the keys goes on.
+			kill -$how "$pid"
+			await prompt
+			enters 'jobs'
+			say bob "while stopped, $how"
+			await contains "bob: while stopped, $how"
+			tm send-keys Enter
+			await prompt
+		fi
+		enters 'fg'
+		foot '^conversation' '>'
+		await modes 'susp = <undef>'
+		modes '-icanon'
+		modes '-echo '
+		say bob "after $how"
+		await shows "bob: after $how"
+		foot '^conversation' '>'
+		# The last foot is where the shell found it, as is its own text.
+		[ "$(grep -c 'relay up$' screen)" = 2 ]
+		grep -qx '$ fg' screen
+		tm send-keys 'here again' Enter
+		sees bob 'alice: here again'
+		tm send-keys C-d
+		await prompt
+		enters "echo status \$?; stty -a | grep -ow -e '-*icanon' -e '-*echo'"
+		await shows echo
+		shows 'status 0'
+		shows icanon
+		tm kill-server
+	done
+}
+
+@test "a stopped job can be killed, and leaves the shell its terminal" {
+	local sig pid
+	for sig in TERM INT; do
+		shell 80
+		enters "zpinc-pipe -k ./ops.key -u alice $RELAY"
+		foot '^notes' '>'
+		pid=$(job zpinc-pipe)
+		kill -STOP "$pid"
+		await prompt
+		enters "kill -$sig %1; fg"
+		await gone "$pid"
+		await prompt
+		enters "stty -a | grep -ow -e '-*icanon' -e '-*echo'"
+		await shows echo
+		shows icanon
+		tm kill-server
 	done
 }
