@@ -41,6 +41,9 @@
 #define SECCOMP_FILTER_FLAG_SPEC_ALLOW (1UL << 2)
 #endif
 
+/* What tcgetattr() of newer libcs asks; headers want a struct for its name. */
+#define TCGETS2_NR 0x802c542aU
+
 #if defined(ARCH) && !defined(ZP_SANITIZED)
 
 /* What happens to a system call. */
@@ -290,7 +293,8 @@ emit_act(struct code *c, enum act act)
 	    {F_GETPIPE_SZ + 1, PERM}};
 	static const struct range ctl[] = {{0, PERM}, {TCGETS, ALLOW},
 	    {TCGETS + 1, PERM}, {TIOCGWINSZ, ALLOW}, {TIOCGWINSZ + 1, PERM},
-	    {FIONREAD, ALLOW}, {FIONREAD + 1, PERM}};
+	    {FIONREAD, ALLOW}, {FIONREAD + 1, PERM}, {TCGETS2_NR, ALLOW},
+	    {TCGETS2_NR + 1, PERM}};
 
 	switch (act) {
 	case NOSYS:
