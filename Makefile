@@ -205,7 +205,8 @@ export ZP_MODE := $(MODE)
 # Tests wait more than they compute, with sanitizers less so; those that wait
 # longest begin first.
 JOBS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + $(if $(SAN),3,5))))
-LONG := $(wildcard $(addprefix tests/,cli/pipe.bats transports/conform_mles.bats \
+LONG := $(wildcard $(addprefix tests/,cli/pipe.bats cli/pipe-lost.bats \
+	transports/conform_mles.bats \
 	mles/pipe.bats mles/mles.bats transports/redis.bats transports/http.bats \
 	transports/mqtt.bats cli/terminal.bats soak/soak.bats \
 	cli/handshake-insiders.bats transports/conform_nchan.bats))
