@@ -662,7 +662,6 @@ run(struct zp_transport *t)
 	sigset_t wake;
 
 	zp_signal_catch(&wake);
-	signal(SIGPIPE, SIG_IGN);
 	t->now = zp_transport_clock();
 	t->progress_at = t->now;
 	while (!finished(t)) {
@@ -694,6 +693,12 @@ zp_transport_run(struct zp_transport *t)
 	enum zp_err err = zp_reader_init(&t->in, STDIN_FILENO, BLOCK);
 	enum zp_exit status;
 
+	/*
+	 * Both are errors of write() to report: a reader that has gone, and a
+	 * file size limit, which is like a full disk.  start() writes already.
+	 */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	t->now = zp_transport_clock();
 	t->cursor_at = INT64_MAX;
 	t->reading = true;

@@ -354,8 +354,8 @@ close_from(int first, int last)
 static void
 default_signals(void)
 {
-	static const int ours[] = {SIGPIPE, SIGCHLD, SIGTERM, SIGINT, SIGALRM,
-	    SIGUSR1, SIGUSR2, SIGWINCH};
+	static const int ours[] = {SIGPIPE, SIGXFSZ, SIGCHLD, SIGTERM, SIGINT,
+	    SIGALRM, SIGUSR1, SIGUSR2, SIGWINCH};
 	sigset_t none;
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)

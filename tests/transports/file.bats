@@ -341,6 +341,19 @@ grown() {
 	grep -q 'not delivered: records [0-9]* to [0-9]* of the input' said
 }
 
+# Lines of the file are looked at, not what a reader would make of them.
+@test "a file size limit is like a full disk: no half record, told, exit status 5" {
+	records 1 1000 "$TOPIC" "$(printf 'A%.0s' {1..300})" > many
+	run bash -c "ulimit -f 1
+		'$ZP_BUILD/zpinc-file' -t 0.5 file:d < many"
+	echo "$output"
+	[ "$status" -eq 5 ]
+	[[ "$output" == *'File too large; trying again'* ]]
+	[[ "$output" == *'not delivered: records '*' of the input'* ]]
+	[ "$(cat d/*/*.zp | grep -cvxFf many)" -eq 0 ]
+	[ -z "$(cat d/*/*.zp | tail -c 1)" ]
+}
+
 @test "a folder that is read-only is read, and publishing into it fails" {
 	unshare -rm true 2> /dev/null || skip "no name spaces here"
 	records 1 3 | zpinc_file "$URL"

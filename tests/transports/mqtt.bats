@@ -243,6 +243,13 @@ sessions() {
 	[ "$status" -eq 5 ]
 }
 
+@test "a state file that cannot be written is told" {
+	run bash -c "ulimit -f 0
+		'$ZP_BUILD/zpinc-mqtt' --state s mqtt://127.0.0.1:1 $TOPIC < /dev/null"
+	[ "$status" -eq 5 ]
+	[[ "$output" == *': s: File too large' ]]
+}
+
 # ---- passwords and permissions ----
 
 with_passwords() {

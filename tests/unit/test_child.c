@@ -238,6 +238,7 @@ test_isolation(void)
 	int high = fcntl(leak, F_DUPFD, 200);
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	sigset_t block;
 	sigemptyset(&block);
 	sigaddset(&block, SIGTERM);
@@ -251,7 +252,8 @@ test_isolation(void)
 	char *rest = NULL;
 	blk = strtoull(out, &rest, 16);
 	ign = strtoull(rest, NULL, 16);
-	ours = 1ULL << (SIGPIPE - 1) | 1ULL << (SIGTERM - 1);
+	ours = 1ULL << (SIGPIPE - 1) | 1ULL << (SIGXFSZ - 1) |
+	    1ULL << (SIGTERM - 1);
 	OK(strstr(out, "\n0x") != NULL && blk == 0 && (ign & ours) == 0,
 	    "a child finds the signals we ignore or block at their default");
 	sigprocmask(SIG_UNBLOCK, &block, NULL);
