@@ -134,13 +134,14 @@ teardown() {
 # but what systemd would set.
 service() {
 	local unit=$ZP_ROOT/packaging/systemd/$1 name=$2
-	sed -n "s/^ExecStart=\/bin\/sh -c '\(.*\)'$/\1/p" "$unit" |
+	sed -e ':a' -e '/\\$/{N;s/\\\n/ /;ta' -e '}' "$unit" |
+		sed -n "s/^ExecStart=\/bin\/sh -c '\(.*\)'$/\1/p" |
 		sed -e 's/\$\$/$/g' -e 's/%%/\n/g' -e 's/%i/ops/g' \
 			-e 's/\n/%/g' >"$name.sh"
 	[ -s "$name.sh" ]
 	env -i PATH="$PATH" HOME="$HOME" ZPINC_TRANSPORT="${TRANSPORT:-zpinc-file}" \
 		ZPINC_POST='echo from the timer; df -h' \
-		ZPINC_URL="file:$HOME/relay" CREDENTIALS_DIRECTORY="$HOME/cred" \
+		ZPINC_URL="${URL:-file:$HOME/relay}" CREDENTIALS_DIRECTORY="$HOME/cred" \
 		STATE_DIRECTORY="$HOME/units" /bin/sh "$name.sh" </dev/null
 }
 
@@ -170,6 +171,23 @@ service() {
 	rm relay
 	run -0 service zpinc-post@.service post
 	[ -d relay ]
+}
+
+@test "the unit that follows takes a password, and fails with either program" {
+	mkdir cred units
+	make_key cred/ops.key
+	# There is no server; but the URL was taken.
+	URL=mqtt://alice:secret@127.0.0.1:1 \
+		TRANSPORT='zpinc-mqtt -1 -t 0.3' run -5 service \
+		zpinc-follow@.service follow
+	[[ $output == *"mqtt://127.0.0.1:1"* && $output != *secret* ]]
+	URL=nonsense run -2 service zpinc-follow@.service follow
+	[[ $output == *"URL is malformed"* ]]
+	TRANSPORT='zpinc-file -1' run -0 service zpinc-follow@.service follow
+	echo junk >units/ops.seen
+	TRANSPORT='zpinc-file -1' run -3 service zpinc-follow@.service follow
+	chmod 644 cred/ops.key
+	run -3 service zpinc-follow@.service follow
 }
 
 @test "cron's line posts, with cron's empty environment" {
