@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/zp_io.h"
@@ -44,9 +45,13 @@ zp_url_has_password(const char *text)
 	const char *s = strstr(text, "://");
 	const char *at;
 
-	if (s == NULL)
+	if (s != NULL)
+		s += 3;
+	else if (strncasecmp(text, "file:", 5) == 0 ||
+	    (s = strchr(text, ':')) == NULL)
 		return false;
-	s += 3;
+	else
+		s++; /* the slashes were forgotten, perhaps */
 	at = last_at(s, authority(s));
 	if (at == NULL)
 		return false;
@@ -174,6 +179,22 @@ parse_host(struct zp_url *u, const char *s, size_t n)
 	return parse_port(port, &u->port);
 }
 
+/* Path and query; a fragment is dropped. */
+static enum zp_err
+parse_rest(struct zp_url *u, const char *s)
+{
+	size_t n = strcspn(s, "?#");
+
+	u->path = strndup(s, n);
+	if (u->path == NULL)
+		return ZP_ERR_MEMORY;
+	if (s[n] != '?')
+		return ZP_OK;
+	s += n + 1;
+	u->query = strndup(s, strcspn(s, "#"));
+	return u->query != NULL ? ZP_OK : ZP_ERR_MEMORY;
+}
+
 static enum zp_err
 parse_hierarchy(struct zp_url *u, const char *s)
 {
@@ -188,17 +209,37 @@ parse_hierarchy(struct zp_url *u, const char *s)
 	}
 	if (!err)
 		err = parse_host(u, s, n);
-	if (err)
-		return err;
-	n = strcspn(rest, "?#");
-	u->path = strndup(rest, n);
-	if (u->path == NULL)
-		return ZP_ERR_MEMORY;
-	if (rest[n] != '?')
-		return ZP_OK;
-	rest += n + 1;
-	u->query = strndup(rest, strcspn(rest, "#"));
-	return u->query != NULL ? ZP_OK : ZP_ERR_MEMORY;
+	return err ? err : parse_rest(u, rest);
+}
+
+/* Of these the relay is a server: without a host they are mistyped. */
+static bool
+needs_host(const char *scheme)
+{
+	static const char *const servers[] = {"http", "https", "ntfy", "ntfys",
+	    "mqtt", "mqtts", "redis", "rediss", "mles", "mles+ws"};
+
+	for (size_t i = 0; i < sizeof(servers) / sizeof(*servers); i++)
+		if (strcmp(scheme, servers[i]) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * No host, but a name that the transport alone understands.  What looks like
+ * HOST:PORT is one without a scheme, and a password would be shown.
+ */
+static enum zp_err
+parse_opaque(struct zp_url *u, const char *s)
+{
+	size_t digits = strspn(s, "0123456789");
+
+	if (needs_host(u->scheme) || strcspn(s, "?#") == 0 ||
+	    zp_url_has_password(u->text) ||
+	    (digits > 0 && authority(s) == digits))
+		return ZP_ERR_FORMAT;
+	u->host = strdup("");
+	return u->host != NULL ? parse_rest(u, s) : ZP_ERR_MEMORY;
 }
 
 /* Everything is the path: a file's name may hold any character. */
@@ -220,6 +261,7 @@ parse_file(struct zp_url *u, const char *s)
 static enum zp_err
 make_safe(struct zp_url *u)
 {
+	const char *behind = u->text + strlen(u->scheme);
 	bool v6 = u->host != NULL && strchr(u->host, ':') != NULL;
 	size_t cap = strlen(u->text) + 16;
 	char port[8] = "";
@@ -229,7 +271,7 @@ make_safe(struct zp_url *u)
 		return ZP_ERR_MEMORY;
 	if (u->port != 0)
 		snprintf(port, sizeof(port), ":%u", u->port);
-	if (u->host == NULL)
+	if (u->host == NULL || strncmp(behind, "://", 3) != 0)
 		snprintf(u->safe, cap, "%s:%s", u->scheme, u->path);
 	else
 		snprintf(u->safe, cap, "%s://%s%s%s%s%s", u->scheme,
@@ -259,7 +301,7 @@ parse_into(struct zp_url *u, const char *text)
 	else if (strncmp(text + n, "://", 3) == 0)
 		err = parse_hierarchy(u, text + n + 3);
 	else
-		err = ZP_ERR_FORMAT;
+		err = parse_opaque(u, text + n + 1);
 	return err ? err : make_safe(u);
 }
 

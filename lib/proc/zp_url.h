@@ -13,7 +13,9 @@
  * Parts that are not there are NULL (path: "", port: 0).  User, password and
  * host are percent-decoded (no NUL), host without the brackets of an IPv6
  * address; path (with its leading slash) and query are as they came.  Of
- * `file:PATH` and `file:///PATH` everything behind is the path, literally.
+ * `file:PATH` and `file:///PATH` everything behind is the path, literally; of
+ * `scheme:path?query`, a form for transports that others add, host is empty as
+ * in `scheme:///path?query`.
  */
 struct zp_url {
 	char *text; /* all of it, password included */
@@ -32,7 +34,10 @@ zp_url_parse(struct zp_url **url, const char *text);
 void
 zp_url_free(struct zp_url *url);
 
-/* Does the text hold a password between `:` and `@`? */
+/*
+ * Does the text hold a password between `:` and `@`, be it that the slashes
+ * before were forgotten?
+ */
 bool
 zp_url_has_password(const char *text);
 

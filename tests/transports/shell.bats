@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# The transport in zpinc-transport(7)'s EXAMPLES works as it is printed.
+# The transport in zpinc-transport(7)'s EXAMPLES works as it is printed, by
+# itself and below zpinc-pipe.
 
 # bats runs each test in a process of its own and stops it at an error.
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154,SC2164
@@ -9,8 +10,9 @@ setup() {
 	PIDS=
 	cd "$BATS_TEST_TMPDIR"
 	sed -n '/^#!\/bin\/sh/,/^\.Ed/p' "$ZP_ROOT/man/zpinc-transport.7" |
-		grep -v '^\.Ed' > zpinc-log
+		sed -e '/^\.Ed/d' -e 's/\\e/\\/g' > zpinc-log
 	chmod +x zpinc-log
+	TOOLS=$ZP_BUILD
 	ZP_BUILD=$PWD
 	DRIVER_TRANSPORT=zpinc-log
 	URL=log:$PWD/log
@@ -37,6 +39,7 @@ teardown() {
 	records 1 3 | ./zpinc-log "$URL"
 	begin alice "$URL" "$TOPIC" "$LIVE"
 	ZPINC_URL=$URL begin bob - "$TOPIC" "$LIVE"
+	wait_until has_line bob.out '^#live$'
 	records 4 6 | say alice
 	records 7 9 "$LIVE" | say alice
 	records 10 12 "$OTHER" | say alice
@@ -47,6 +50,30 @@ teardown() {
 	[ "$(numbers bob.out | tr '\n' ' ')" = "1 2 3 4 5 6 13 " ]
 	[ "$(numbers bob.out "$LIVE")" = "$(seq 7 9)" ]
 	[ -z "$(numbers bob.out "$OTHER")" ]
+}
+
+# pipe NAME: zpinc-pipe as NAME, with what comes in NAME.out.
+pipe() {
+	PATH=$PWD:$PATH HOME=$PWD/home "$TOOLS/zpinc-pipe" -k home/k.key \
+		-u "$1" "$URL" < "$1.in" > "$1.out" 2> "$1.err" 3>&- &
+	PIDS="$PIDS $!"
+}
+
+@test "zpinc-pipe converses over it, by the URL of the page" {
+	# Beside a key nothing can be made that a transport could open.
+	mkdir home relay
+	touch relay/log
+	URL=log:$PWD/relay/log
+	"$TOOLS/zpinc-key" new --random -c ops -o home/k.key 2> /dev/null
+	mkfifo alice.in bob.in
+	pipe alice
+	pipe bob
+	exec {alice_fd}> alice.in {bob_fd}> bob.in
+	echo hello >&"$alice_fd"
+	wait_until has_line bob.out 'alice: hello'
+	echo you too >&"$bob_fd"
+	wait_until has_line alice.out 'bob: you too'
+	exec {alice_fd}>&- {bob_fd}>&-
 }
 
 @test "it ends when it is told to, and leaves nothing running" {

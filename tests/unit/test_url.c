@@ -49,15 +49,25 @@ static const struct good goods[] = {
 	"file:/tmp", "localhost is this host"},
     {"file:a/b", "file", NULL, NULL, NULL, 0, "a/b", NULL, "file:a/b",
 	"a relative path stays one"},
+    {"log:/tmp/a%20b?c#d", "log", NULL, NULL, "", 0, "/tmp/a%20b", "c",
+	"log:/tmp/a%20b", "a URL needs no host"},
+    {"log:a/b:c@d", "log", NULL, NULL, "", 0, "a/b:c@d", NULL, "log:a/b:c@d",
+	"nor a slash"},
+    {"log:///a/b?c", "log", NULL, NULL, "", 0, "/a/b", "c", "log:///a/b",
+	"three slashes mean the same"},
+    {"mail:ops@example", "mail", NULL, NULL, "", 0, "ops@example", NULL,
+	"mail:ops@example", "what it means the transport knows"},
 };
 
 static const char *const bads[] = {"", "x", "://h", "1x://h", "x y://h",
-    "redis:h", "redis:/h", "http://h:0", "http://h:65536", "http://h:8x",
-    "http://h:80:80", "http://[::1", "http://[::1]x", "mqtt://a%zz@h",
-    "mqtt://a%00b@h", "mqtt://a%4@h", "http://h/\n", "http://h/\x7f",
-    "file://other/tmp", "file:", "http://h:999999999999999999999",
-    "http://h%3f", "http://u%2F@h%2f", "http://a%3ab%40c", "http://h%0a",
-    "http://h%3a1", "http://h%25", "http://a b"};
+    "redis:h", "redis:/h", "MQTTS:h", "log:", "log:?a", "host:1883",
+    "host:1883/a", "log:u:pw@h", "a:redis://u:pw@h", "http://h:0",
+    "http://h:65536", "http://h:8x", "http://h:80:80", "http://[::1",
+    "http://[::1]x", "mqtt://a%zz@h", "mqtt://a%00b@h", "mqtt://a%4@h",
+    "http://h/\n", "http://h/\x7f", "file://other/tmp",
+    "file:", "http://h:999999999999999999999", "http://h%3f",
+    "http://u%2F@h%2f", "http://a%3ab%40c", "http://h%0a", "http://h%3a1",
+    "http://h%25", "http://a b"};
 
 static void
 test_good(const struct good *g)
@@ -132,6 +142,9 @@ main(void)
 	zp_url_free(NULL);
 	free(longest);
 	OK(zp_url_has_password("redis://:x@h") &&
+		zp_url_has_password("redis::x@h") &&
+		zp_url_has_password("redis:u:x@h") &&
+		!zp_url_has_password("mail:u@h") &&
 		!zp_url_has_password("redis://u:@h") &&
 		!zp_url_has_password("http://h/a:b@c") &&
 		!zp_url_has_password("file:/a:b@c"),
