@@ -208,7 +208,7 @@ static bool
 may_say(struct zp_inbox *in, enum zp_err err)
 {
 	const bool who = err == ZP_ERR_CHANGED || err == ZP_ERR_UNSIGNED ||
-	    err == ZP_ERR_UNKNOWN || err == ZP_ERR_FULL;
+	    err == ZP_ERR_UNKNOWN || err == ZP_ERR_FULL || err == ZP_ERR_IO;
 	const bool may = zp_budget_spend(
 	    &in->lines[who], in->ticks, LINES_MOST, LINES_EVERY);
 
@@ -472,6 +472,25 @@ zp_inbox_end(struct zp_inbox *in, bool wait)
 	return commit(in, wait);
 }
 
+/* Whom we could not know again is not shown; the others are. */
+static void
+refuse_new(struct zp_inbox *in, const char *uid, enum zp_err err)
+{
+	char what[2 * ZP_SAY_NAME + 64], path[ZP_SAY_NAME], buf[ZP_SAY_NAME];
+
+	set_status(in, err == ZP_ERR_FULL ? ZP_EXIT_KEY : ZP_EXIT_IO);
+	if (err == ZP_ERR_FULL) {
+		complain(in, uid, err,
+		    "the list of known identities is full: not shown");
+		return;
+	}
+	zp_say_err(buf, err);
+	snprintf(what, sizeof(what), "not shown, since not pinned: %s: %s",
+	    zp_say_name(path, zp_known_path(in->known)), buf);
+	if (complain(in, uid, err, what) && in->c.trust_path == NULL)
+		zp_hint("--trust FILE keeps known identities elsewhere");
+}
+
 /* Is the sender's identity what it should be? */
 static enum zp_err
 check_trust(struct zp_inbox *in, struct channel *ch, const struct zp_heard *h,
@@ -488,11 +507,9 @@ check_trust(struct zp_inbox *in, struct channel *ch, const struct zp_heard *h,
 	if (*trust == ZP_TRUST_NEW) {
 		err = zp_known_meet_now(in->known, ch->rp, h->uid, h->idkey,
 		    in->now, trust, &fault);
-		if (err == ZP_ERR_FULL) {
+		if (err == ZP_ERR_FULL || err == ZP_ERR_IO) {
 			*refused = true;
-			set_status(in, ZP_EXIT_KEY);
-			complain(in, h->uid, err,
-			    "the list of known identities is full: not shown");
+			refuse_new(in, h->uid, err);
 			return ZP_OK;
 		}
 		if (err)

@@ -46,6 +46,8 @@ fail(const struct trust *t, enum zp_err err, const struct zp_fault *fault)
 				    : "known identities";
 
 	zp_load_say(ZP_KEYTOOL, path, err, fault);
+	if (err == ZP_ERR_IO && t->path == NULL)
+		zp_hint("--trust FILE keeps known identities elsewhere");
 	return err;
 }
 
@@ -154,7 +156,7 @@ forget(struct trust *t, const char *uid)
 	if (err == ZP_ERR_NOT_FOUND) {
 		zp_say(ZP_KEYTOOL, "%s: no identity is pinned for this user",
 		    zp_say_uid(name, uid));
-		return err;
+		return ZP_ERR_KEY;
 	}
 	return err ? fail(t, err, &fault) : ZP_OK;
 }

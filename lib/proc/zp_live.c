@@ -135,8 +135,7 @@ start(struct zp_live *l)
 	if (err)
 		return err;
 	l->progress = l->now.ticks;
-	err = l->ops->join(l);
-	return err ? zp_live_fail(l, l->c->uid, err) : ZP_OK;
+	return l->ops->join(l);
 }
 
 static void

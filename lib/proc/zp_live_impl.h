@@ -79,7 +79,8 @@ struct zp_live_ops {
 	/* Folders that stay in reach, at most two; one may be written to. */
 	void (*dirs)(const struct zp_live *l, char one[static ZP_PATH_MAX],
 	    const char *dirs[static 2]);
-	/* We are confined now: joins.  Shows what is held back.  Leaves. */
+	/* Confined now: joins, and says what is wrong.  Shows what is held
+	   back.  Leaves. */
 	enum zp_err (*join)(struct zp_live *l);
 	enum zp_err (*last)(struct zp_live *l);
 	enum zp_err (*leave)(struct zp_live *l);

@@ -191,7 +191,15 @@ join(struct zp_live *l)
 {
 	l->receipt_credit = RECEIPT_CREDIT;
 	l->receipt_at = l->now.ticks;
-	return zp_presence_start(l->presence, &l->now);
+	enum zp_err err = zp_presence_start(l->presence, &l->now);
+	if (err == ZP_ERR_IO || err == ZP_ERR_LOCKED) {
+		/* Our own pin could not be written. */
+		zp_live_fail(l, zp_known_path(zp_inbox_known(l->inbox)), err);
+		zp_hint("--trust FILE keeps known identities elsewhere");
+	} else if (err) {
+		zp_live_fail(l, l->c->uid, err);
+	}
+	return err;
 }
 
 /* ---- a turn -------------------------------------------------------------- */

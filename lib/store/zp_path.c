@@ -123,6 +123,7 @@ make_folders(char *path)
 	struct stat st;
 	const char *home = getenv("HOME");
 	size_t n = home != NULL ? strlen(home) : 0;
+	int why = 0; /* the first failure; later ones follow from it */
 
 	/* As a rule it is there already. */
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
@@ -137,14 +138,22 @@ make_folders(char *path)
 		char was = *p;
 		*p = '\0';
 		if (mkdir(path, 0700) != 0 && errno != EEXIST &&
-		    errno != EISDIR && errno != EROFS && errno != EACCES)
-			return ZP_ERR_IO;
+		    errno != EISDIR) {
+			/* These two are said of one that is there, too. */
+			bool harmless = errno == EROFS || errno == EACCES;
+			why = why != 0 ? why : errno;
+			errno = why;
+			if (!harmless)
+				return ZP_ERR_IO;
+		}
 		*p = was;
 		if (was == '\0')
 			break;
 	}
-	if (stat(path, &st) != 0)
+	if (stat(path, &st) != 0) {
+		errno = why != 0 ? why : errno;
 		return ZP_ERR_IO;
+	}
 	errno = ENOTDIR;
 	return S_ISDIR(st.st_mode) ? ZP_OK : ZP_ERR_IO;
 }

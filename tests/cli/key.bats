@@ -341,7 +341,7 @@ sys.exit(subprocess.run(["zpinc-key"] + sys.argv[1:], stdout=w).returncode)' \
 	[[ "$output" == "$me "*" $(zpinc-key topic -k ./a) alice\x20\x20x" ]]
 	zpinc-key trust forget -k ./a 'alice  x'
 	quiet zpinc-key trust forget -k ./a 'alice  x'
-	[ "$status" = 5 ]
+	[ "$status" = 3 ]
 	errors 1 'no identity is pinned'
 	[ "$(zpinc-key trust list)" = "" ]
 	for bad in zpid1.AAAA "${me#zpid1.}" "zpid1.$(printf '%043d' 0)"; do

@@ -93,6 +93,36 @@ open() { zpinc-open -k ./k.key "$@"; }
 	errors 1 'eve: the list of known identities is full'
 }
 
+@test "who cannot be pinned is not shown, the others are, and why is told" {
+	unshare -rm true 2>/dev/null || skip "no name spaces here"
+	zpinc-key identity -o ./a.id
+	{
+		echo one | zpinc-seal -k ./k.key -u bob
+		echo new | zpinc-seal -k ./k.key -u eve -i ./a.id
+		echo two | zpinc-seal -k ./k.key -u bob
+	} >r
+	mkdir ro
+	cat >ro.sh <<- 'EOF'
+		mount -t tmpfs none ro && mkdir ro/home &&
+			mount -o remount,ro ro || exit 99
+		unset XDG_STATE_HOME
+		HOME=$PWD/ro/home "$@" <r
+	EOF
+	quiet unshare -rm bash ro.sh zpinc-open -k ./k.key
+	[ "$status" = 5 ]
+	[ "$output" = $'one\ntwo' ]
+	errors 1 'eve: not shown, since not pinned: .*/known: Read-only file'
+	grep -q 'hint: --trust FILE' err
+	quiet unshare -rm bash ro.sh zpinc-pipe -k ./k.key -u eve -i ./a.id \
+		file:relay
+	[ "$status" = 5 ]
+	errors 1 'zpinc-pipe: .*/state/zpinc/known: Read-only file system'
+	quiet unshare -rm bash ro.sh zpinc-key trust pin -k ./k.key eve \
+		"$(zpinc-key public -i ./a.id)"
+	[ "$status" = 5 ]
+	errors 1 'zpinc-key: .*/state/zpinc/known: Read-only file system'
+}
+
 @test "lines go in and come out" {
 	run bash -c 'seq 3 | zpinc-seal -k ./k.key | zpinc-open -k ./k.key'
 	[ "$status" = 0 ]
