@@ -186,6 +186,8 @@ take_word(struct tool *t, int id, const char *arg)
 	    : id == CONFINE	? &t->live.confine
 				: &t->live.verbose;
 
+	if (id == STATE && *arg == '\0')
+		return complain("--state: the name is empty");
 	if (arg != NULL)
 		*to = arg;
 	else

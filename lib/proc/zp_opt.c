@@ -330,7 +330,7 @@ say_cut(char to[static ZP_SAY_NAME], const char *s, enum zp_text_style style)
 const char *
 zp_say_name(char to[static ZP_SAY_NAME], const char *s)
 {
-	return say_cut(to, s, ZP_TEXT_LINE);
+	return say_cut(to, *s != '\0' ? s : "''", ZP_TEXT_LINE);
 }
 
 const char *

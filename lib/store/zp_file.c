@@ -202,6 +202,26 @@ follow(char to[static ZP_PATH_MAX], const char *path)
 	return ZP_OK;
 }
 
+enum zp_err
+zp_file_plain(const char *path, struct zp_fault *fault)
+{
+	struct stat st;
+
+	zp_fault_set(fault, ZP_OK, 0, NULL);
+	if (path[0] == '\0')
+		return zp_fault_set(
+		    fault, ZP_ERR_USAGE, 0, "the name is empty");
+	if (stat(path, &st) != 0)
+		return errno == ENOENT || errno == ENOTDIR ? ZP_OK : ZP_ERR_IO;
+	if (S_ISREG(st.st_mode))
+		return ZP_OK;
+	if (!S_ISDIR(st.st_mode))
+		return zp_fault_set(
+		    fault, ZP_ERR_FORMAT, 0, "not a plain file");
+	errno = EISDIR;
+	return ZP_ERR_IO;
+}
+
 /*
  * Where a file that is to be replaced lies.  Only a regular one is: /dev/null
  * has to stay what it is.
@@ -422,11 +442,15 @@ wait_for_lock(int fd, unsigned wait_ms)
 }
 
 enum zp_err
-zp_file_lock(const char *path, unsigned wait_ms, int *lock)
+zp_file_lock(
+    const char *path, unsigned wait_ms, int *lock, struct zp_fault *fault)
 {
 	char real[ZP_PATH_MAX], name[ZP_PATH_MAX + 16];
-	enum zp_err err = follow(real, path);
+	/* Beside anything else no lock file is to be left. */
+	enum zp_err err = zp_file_plain(path, fault);
 
+	if (!err)
+		err = follow(real, path);
 	if (err)
 		return err;
 	snprintf(name, sizeof(name), "%s.lock", real);

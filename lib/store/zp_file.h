@@ -79,15 +79,24 @@ ZP_CHECKED enum zp_err
 zp_file_write_locked(const char *path, const void *data, size_t len);
 
 /*
+ * Can that be a state, which is replaced by rename: a plain file, or nothing
+ * yet?  To be asked before it is opened, since a FIFO would be waited for.
+ * ZP_ERR_USAGE: an empty name; ZP_ERR_FORMAT; ZP_ERR_IO with errno.
+ */
+ZP_CHECKED enum zp_err
+zp_file_plain(const char *path, struct zp_fault *fault);
+
+/*
  * An exclusive lock for a file: flock(2) on PATH.lock, which is made (0600)
  * and stays, since a lock file that goes away locks nothing.  Waits at most
- * wait_ms: ZP_ERR_LOCKED.  ZP_ERR_IO with errno.  A lock ends with its
- * process.
+ * wait_ms: ZP_ERR_LOCKED.  ZP_ERR_IO with errno, errors of zp_file_plain().
+ * A lock ends with its process.
  */
 #define ZP_FILE_WAIT_MS 10000
 
 ZP_CHECKED enum zp_err
-zp_file_lock(const char *path, unsigned wait_ms, int *lock);
+zp_file_lock(
+    const char *path, unsigned wait_ms, int *lock, struct zp_fault *fault);
 void
 zp_file_unlock(int lock);
 

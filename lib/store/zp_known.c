@@ -310,7 +310,7 @@ begin_change(struct zp_known *k, int *lock, struct zp_fault *fault)
 	if (k->by_default)
 		err = zp_path_state(path, "known", true);
 	if (!err)
-		err = zp_file_lock(k->path, ZP_FILE_WAIT_MS, lock);
+		err = zp_file_lock(k->path, ZP_FILE_WAIT_MS, lock, fault);
 	if (err)
 		return err;
 	err = zp_known_refresh(k, fault);

@@ -254,7 +254,7 @@ zp_outstore_open(
 	s->path = strdup(path);
 	enum zp_err err = s->path != NULL ? ZP_OK : ZP_ERR_MEMORY;
 	if (!err)
-		err = zp_file_lock(path, 0, &s->lock);
+		err = zp_file_lock(path, 0, &s->lock, fault);
 	if (!err)
 		err = zp_file_read_state(
 		    path, 2 * ZP_OUTSTORE_BYTES, &text, &len, fault);

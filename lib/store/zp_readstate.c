@@ -268,7 +268,9 @@ zp_readstate_open(
 		return ZP_ERR_MEMORY;
 	n->lock = -1;
 	memcpy(n->path, path, strlen(path) + 1);
-	enum zp_err err = load(n, fault);
+	enum zp_err err = zp_file_plain(path, fault);
+	if (!err)
+		err = load(n, fault);
 	if (err)
 		zp_readstate_free(n);
 	else
@@ -299,7 +301,8 @@ enum zp_err
 zp_readstate_begin(struct zp_readstate *s, uint64_t now, struct zp_fault *fault)
 {
 	zp_fault_set(fault, ZP_OK, 0, NULL);
-	enum zp_err err = zp_file_lock(s->path, ZP_FILE_WAIT_MS, &s->lock);
+	enum zp_err err =
+	    zp_file_lock(s->path, ZP_FILE_WAIT_MS, &s->lock, fault);
 	if (err)
 		return err;
 	err = load(s, fault);

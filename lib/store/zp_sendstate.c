@@ -145,7 +145,7 @@ zp_sendstate_open(struct zp_sendstate **s, const char *path,
 	if (n == NULL)
 		return ZP_ERR_MEMORY;
 	memcpy(n->path, path, strlen(path) + 1);
-	enum zp_err err = zp_file_lock(path, ZP_FILE_WAIT_MS, &lock);
+	enum zp_err err = zp_file_lock(path, ZP_FILE_WAIT_MS, &lock, fault);
 	if (!err) {
 		err = load_or_begin(n, ctx, fault);
 		zp_file_unlock(lock);
@@ -193,7 +193,7 @@ zp_sendstate_reserve(
 	zp_fault_set(fault, ZP_OK, 0, NULL);
 	if (n == 0)
 		return ZP_ERR_USAGE;
-	enum zp_err err = zp_file_lock(s->path, ZP_FILE_WAIT_MS, &lock);
+	enum zp_err err = zp_file_lock(s->path, ZP_FILE_WAIT_MS, &lock, fault);
 	if (err)
 		return err;
 	err = catch_up(s, fault);

@@ -91,6 +91,33 @@ open() { zpinc-open -k ./k.key --state ./o.state "$@"; }
 	errors 1 's.state'
 }
 
+@test "what can be no state is told, not waited for, and left as it is" {
+	local tool name
+	mkfifo pipe
+	mkdir -p folder empty
+	for tool in 'zpinc-seal -u alice' zpinc-open; do
+		cd empty
+		quiet timeout 20 $tool -k ../k.key --state '' <<<x
+		cd ..
+		[ "$status" = 2 ]
+		[ "$(ls -A empty)" = err ]
+		grep -q 'the name is empty' empty/err
+		for name in pipe /dev/null; do
+			quiet timeout 20 $tool -k ./k.key --state "$name" <<<x
+			[ "$status" = 3 ]
+			errors 1 ": $name: not a plain file"
+		done
+		quiet timeout 20 $tool -k ./k.key --state folder <<<x
+		[ "$status" = 5 ]
+		errors 1 'folder: Is a directory'
+	done
+	[ ! -e /dev/null.lock ]
+	[ "$(echo *.lock)" = '*.lock' ]
+	quiet zpinc-pipe -k ./k.key --state '' "file:$PWD/relay"
+	[ "$status" = 2 ]
+	errors 1 'zpinc-pipe: --state: the name is empty'
+}
+
 @test "two senders at once never use one number twice" {
 	for w in 1 2 3 4; do
 		(for i in $(seq 10); do echo "$w-$i" | seal; done >"r$w") 3>&- &

@@ -196,21 +196,27 @@ test_lock(void)
 	OK(pipe(up) == 0 && pipe(down) == 0, "# two pipes");
 	pid_t pid = fork();
 	if (pid == 0) {
-		if (zp_file_lock("l", 1000, &lock) != ZP_OK ||
+		if (zp_file_lock("l", 1000, &lock, NULL) != ZP_OK ||
 		    write(up[1], "x", 1) != 1)
 			_exit(1);
 		_exit(read(down[0], &c, 1) == 1 ? 0 : 1);
 	}
 	IS(read(up[0], &c, 1), 1, "# another process has the lock");
-	OK(zp_file_lock("l", 30, &other) == ZP_ERR_LOCKED,
+	OK(zp_file_lock("l", 30, &other, NULL) == ZP_ERR_LOCKED,
 	    "a lock in other hands is waited for, but not for ever");
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	OK(zp_file_lock("l", 1000, &other) == ZP_OK,
+	OK(zp_file_lock("l", 1000, &other, NULL) == ZP_OK,
 	    "a lock goes with the process that was killed");
 	zp_file_unlock(other);
-	OK(zp_file_lock("no/such", 10, &other) == ZP_ERR_IO,
+	OK(zp_file_lock("no/such", 10, &other, NULL) == ZP_ERR_IO,
 	    "without its folder there is no lock");
+	OK(mkfifo("fifo", 0600) == 0 &&
+		zp_file_lock("fifo", 10, &other, NULL) == ZP_ERR_FORMAT &&
+		access("fifo.lock", F_OK) != 0 &&
+		zp_file_lock("", 10, &other, NULL) == ZP_ERR_USAGE &&
+		access(".lock", F_OK) != 0,
+	    "nor of what is no file, and none is left beside that");
 	close(up[0]);
 	close(up[1]);
 	close(down[0]);

@@ -764,7 +764,7 @@ test_known_later(void)
 	OK(zp_known_check(k, rp, uid, alice_key) == ZP_TRUST_KNOWN &&
 		zp_known_check(k, rp, uid, mallory_key) == ZP_TRUST_CHANGED,
 	    "and are known at once");
-	OK(zp_file_lock("known", 10, &lock) == ZP_ERR_LOCKED,
+	OK(zp_file_lock("known", 10, &lock, NULL) == ZP_ERR_LOCKED,
 	    "nobody else can pin them meanwhile");
 	OK(zp_known_settle(k) == ZP_OK &&
 		zp_known_refresh(m, &fault) == ZP_OK && zp_known_count(m) == 50,
@@ -784,7 +784,7 @@ test_known_later(void)
 	zp_known_free(k);
 	OK(zp_known_refresh(m, &fault) == ZP_OK &&
 		zp_known_check(m, rp, "fay", alice_key) == ZP_TRUST_NEW &&
-		zp_file_lock("known", 10, &lock) == ZP_OK,
+		zp_file_lock("known", 10, &lock, NULL) == ZP_OK,
 	    "what is not settled is not pinned, and leaves no lock");
 	zp_file_unlock(lock);
 	zp_known_free(m);
