@@ -39,6 +39,7 @@ struct link {
 	struct zp_reader reader;
 	struct zp_status status;
 	bool hears, speaks, live;
+	bool up; /* its relay has been reached, for all that we know */
 	uint64_t spoken; /* number of the last hello that it took */
 	char down[ZP_SAY_NAME]; /* what it said last when it went down */
 	struct zp_budget tell;
@@ -171,7 +172,7 @@ went_live(struct handshake *h, struct link *l)
 {
 	struct zp_presence_now t;
 
-	l->live = true;
+	l->live = l->up = true;
 	if (!h->started)
 		return ZP_OK;
 	enum zp_err err = now(&t);
@@ -184,10 +185,13 @@ take_status(struct handshake *h, struct link *l)
 	const char *reason = zp_status_is(&l->status, "down");
 	char safe[ZP_SAY_NAME];
 
+	if (zp_status_is(&l->status, "up") != NULL)
+		l->up = true;
 	if (zp_status_is(&l->status, "live") != NULL)
 		return went_live(h, l);
 	if (reason == NULL)
 		return ZP_OK;
+	l->up = false;
 	zp_say_name(safe, reason);
 	if (strcmp(safe, l->down) != 0 &&
 	    zp_budget_spend(&l->tell, zp_load_ticks(), DOWN_MOST, DOWN_EVERY))
@@ -218,6 +222,7 @@ take_records(struct handshake *h, struct link *l)
 	enum zp_err err = now(&t);
 
 	while (!err && zp_reader_next(&l->reader, &rec)) {
+		l->up = true;
 		/* What was said before we joined was not said to us. */
 		if (!h->started)
 			continue;
@@ -399,11 +404,26 @@ turn(struct handshake *h)
 	return err ? err : h->failed;
 }
 
+/* Is there a relay over which others could be heard and hear us? */
+static bool
+reached(const struct handshake *h)
+{
+	for (size_t i = 0; i < h->c->n; i++)
+		if (h->links[i].hears && h->links[i].speaks && h->links[i].up)
+			return true;
+	return false;
+}
+
 static enum zp_err
 give_up(struct handshake *h)
 {
 	char why[ZP_PRESENCE_TEXT];
 
+	/* Then who else is here is not known. */
+	if (!h->interrupted && !reached(h)) {
+		zp_say(h->c->tool, "no relay could be reached in time");
+		return ZP_ERR_RELAY;
+	}
 	zp_presence_why(why, h->presence);
 	zp_say(h->c->tool, "%s%s%s%s%s",
 	    h->interrupted ? "interrupted" : "no conversation in time",
@@ -581,6 +601,7 @@ open_links(struct handshake *h)
 		if (err)
 			return err;
 		l->hears = l->speaks = true;
+		l->up = !l->l->tells;
 	}
 	return ZP_OK;
 }

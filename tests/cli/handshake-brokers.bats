@@ -137,6 +137,6 @@ begin_redis() {
 	done
 	[ "$(ls kept)" = $'of alice\nof bob' ]
 	join alice -f -t 1 "mqtt://127.0.0.1:$PORT?state=none/s"
-	await_status alice 4
+	await_status alice 5
 	grep -q 'none/s: No such file' alice.err
 }

@@ -74,6 +74,20 @@ teardown() {
 	grep -q 'no relay is left' alice.err
 }
 
+@test "no relay that can be reached: exit 5, and nobody is said to be missing" {
+	join alice -t 1 redis://127.0.0.1:1 file:/nowhere/at/all
+	await_status alice 5
+	grep -q ': no relay could be reached in time$' alice.err
+	[[ "$(cat alice.err)" != *'nobody else'* ]]
+	# One of two is enough to know.
+	join bob -t 1 redis://127.0.0.1:1 "$RELAY"
+	await_status bob 4
+	grep -q 'nobody else is here' bob.err
+	# Commands need not tell that they are up.
+	join carol -t 1 --sub 'exec sleep 60' --pub 'exec cat'
+	await_status carol 4
+}
+
 @test "a transport that does not exist is named" {
 	join alice nonsense://x
 	await_status alice 5
