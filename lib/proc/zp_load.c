@@ -183,6 +183,12 @@ zp_load_uid_for(const char *tool, const char *value,
 {
 	char name[ZP_SAY_NAME];
 
+	/* Of a script, perhaps, whose variable was not set: not to be taken
+	 * for another name than the one that was meant. */
+	if (value != NULL && *value == '\0') {
+		zp_say(tool, "-u: the name is empty");
+		return ZP_ERR_NAME;
+	}
 	if (value == NULL)
 		value = getenv("ZPINC_UID");
 	if (value == NULL || *value == '\0') {

@@ -22,6 +22,10 @@ say_none(const char *tool, const char *arg, enum zp_err err)
 		    "command line, where others see it");
 		zp_hint("put it into a file of your own and give @FILE, or "
 			"into $ZPINC_URL and give -");
+	} else if (err == ZP_ERR_NOT_FOUND) {
+		zp_say(tool, "%s",
+		    strcmp(arg, "-") == 0 ? "no URL: $ZPINC_URL is not set"
+					  : "the URL is empty");
 	} else {
 		zp_say_fail(tool, arg, err);
 	}

@@ -85,6 +85,28 @@ TOOLS=(zpinc-key zpinc-seal zpinc-open zpinc-handshake zpinc-pipe zpinc-file
 	[ "${lines[1]}" = 'hint: SCHEME://HOST, or file:DIR' ]
 }
 
+@test "a URL that is missing or empty is told as that" {
+	local tool
+	for tool in zpinc-pipe 'zpinc-handshake -o x.conv'; do
+		run -2 $tool -k ./ops.key - < /dev/null
+		[ "$output" = "${tool%% *}: no URL: \$ZPINC_URL is not set" ]
+		run -2 $tool -k ./ops.key '' < /dev/null
+		[ "$output" = "${tool%% *}: the URL is empty" ]
+	done
+}
+
+@test "an empty name is no name, and not that of the user" {
+	local tool
+	for tool in zpinc-seal zpinc-pipe 'zpinc-handshake -o ./x.conv'; do
+		run -2 $tool -k ./ops.key -u '' \
+			$([ "$tool" = zpinc-seal ] || echo "$RELAY") < /dev/null
+		[ "${lines[0]}" = "${tool%% *}: -u: the name is empty" ]
+	done
+	export ZPINC_UID=
+	echo x | zpinc-seal -k ./ops.key | zpinc-open -k ./ops.key -F %u > out
+	grep -q '@' out
+}
+
 @test "a server that accepts and says nothing is why nothing was delivered" {
 	perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 1,
 		LocalAddr => "127.0.0.1") or die; print $s->sockport, "\n";
