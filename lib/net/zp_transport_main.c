@@ -39,6 +39,17 @@ usage_error(const struct zp_transport *t, const char *what, const char *arg)
 	return ZP_EXIT_USAGE;
 }
 
+static bool
+bad_value(const struct zp_transport *t, const char *option, const char *arg,
+    const char *what)
+{
+	char name[ZP_SAY_NAME];
+
+	zp_say(
+	    t->ops->name, "%s: %s: %s", option, zp_say_name(name, arg), what);
+	return false;
+}
+
 /* One option; false if its argument makes no sense, which has been said. */
 static bool
 take_option(struct zp_transport *t, int id, const char *arg)
@@ -57,15 +68,14 @@ take_option(struct zp_transport *t, int id, const char *arg)
 			t->timeout_ms = (int64_t)value;
 			return true;
 		}
-		usage_error(t, "not a time", arg);
-		return false;
+		return bad_value(t, "--timeout", arg, "not a time");
 	case ID_KEEPALIVE:
 		if (zp_opt_number(arg, 1, 3600, &value) == ZP_OK) {
 			t->args.keepalive = (unsigned)value;
 			return true;
 		}
-		usage_error(t, "not 1 to 3600 seconds", arg);
-		return false;
+		return bad_value(
+		    t, "--keepalive", arg, "not 1 to 3600 seconds");
 	default:
 		return t->ops->option(t->self, id, arg);
 	}

@@ -324,6 +324,7 @@ static const struct zp_keytool_command import_command = {
 static enum zp_err
 import_line(struct zp_pass *line, struct zp_keyfile **kf)
 {
+	static const char begins[] = "zpkey1.";
 	const char *at = (const char *)line->bytes;
 	size_t len = line->len;
 
@@ -332,6 +333,10 @@ import_line(struct zp_pass *line, struct zp_keyfile **kf)
 	while (len > 0 && (unsigned char)at[len - 1] <= ' ')
 		len--;
 	enum zp_err err = zp_keyfile_import(kf, at, len);
+	/* What begins so was meant to be one. */
+	if (err == ZP_ERR_FORMAT && len >= sizeof(begins) - 1 &&
+	    memcmp(at, begins, sizeof(begins) - 1) == 0)
+		err = ZP_ERR_CORRUPT;
 	zp_pass_free(line);
 	if (err == ZP_ERR_CORRUPT)
 		zp_say(ZP_KEYTOOL, "the line has a typing error in it");

@@ -60,7 +60,11 @@ zp_keytool_place(
 	}
 	if (to->output != NULL) {
 		size_t n = strlen(to->output);
-		if (n == 0 || n >= sizeof(to->path))
+		if (n == 0) {
+			zp_say(ZP_KEYTOOL, "-o: the name is empty");
+			return ZP_ERR_USAGE;
+		}
+		if (n >= sizeof(to->path))
 			return refuse("-o", ZP_ERR_TOO_LONG, NULL);
 		memcpy(to->path, to->output, n + 1);
 	} else {
@@ -132,6 +136,15 @@ zp_keytool_no_operands(const struct zp_opts *o)
 	return ZP_ERR_USAGE;
 }
 
+static const char *
+name_of(const struct zp_keytool_command *c, int id)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->table[i].id == id)
+			return c->table[i].name;
+	return "";
+}
+
 bool
 zp_keytool_options(const struct zp_keytool_command *c, struct zp_opts *o,
     int argc, char **argv, void *arg, enum zp_exit *status)
@@ -149,8 +162,10 @@ zp_keytool_options(const struct zp_keytool_command *c, struct zp_opts *o,
 			return false;
 		if (c->take(arg, id, value) == ZP_OK)
 			continue;
-		zp_say(ZP_KEYTOOL, "%s: makes no sense here",
-		    zp_say_name(name, value != NULL ? value : argv[0]));
+		zp_say(ZP_KEYTOOL, "--%s: %s%smakes no sense here",
+		    name_of(c, id),
+		    value != NULL ? zp_say_name(name, value) : "",
+		    value != NULL ? " " : "");
 		zp_hint("%s %s --help", ZP_KEYTOOL, argv[0]);
 		return false;
 	}

@@ -94,8 +94,9 @@ find(const char *tool, const char *value, enum zp_path_kind kind,
 		    kind == ZP_PATH_KEY ? "key" : "identity");
 		hint_folder();
 	} else if (err) {
-		zp_say(
-		    tool, "%s: %s", zp_say_name(name, value), zp_err_text(err));
+		zp_say_fail(tool, value, err);
+		if (err == ZP_ERR_IO)
+			hint_folder();
 	}
 	return err == ZP_ERR_NOT_FOUND ? ZP_ERR_KEY : err;
 }

@@ -88,7 +88,8 @@ try_folder(char to[static ZP_PATH_MAX], const char *dir, const char *name,
 	if (err)
 		return err;
 	if (stat(path, &st) != 0)
-		return ZP_ERR_NOT_FOUND;
+		return errno == ENOENT || errno == ENOTDIR ? ZP_ERR_NOT_FOUND
+							   : ZP_ERR_IO;
 	memcpy(to, path, strlen(path) + 1);
 	return ZP_OK;
 }

@@ -19,7 +19,7 @@ enum zp_path_kind {
  * there is of $CREDENTIALS_DIRECTORY/NAME.key and
  * $XDG_CONFIG_HOME/zpinc/NAME.key ($HOME/.config without it); a name that
  * ends in .key already is not given another.  ZP_ERR_NOT_FOUND,
- * ZP_ERR_TOO_LONG.
+ * ZP_ERR_TOO_LONG; ZP_ERR_IO with errno: a folder may not be looked into, say.
  */
 ZP_CHECKED enum zp_err
 zp_path_find(

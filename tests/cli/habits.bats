@@ -87,21 +87,21 @@ TOOLS=(zpinc-key zpinc-seal zpinc-open zpinc-handshake zpinc-pipe zpinc-file
 
 @test "a URL that is missing or empty is told as that" {
 	local tool
-	for tool in zpinc-pipe 'zpinc-handshake -o x.conv'; do
-		run -2 $tool -k ./ops.key - < /dev/null
+	for tool in 'zpinc-pipe' 'zpinc-handshake -o x.conv'; do
+		run -2 bash -c "$tool -k ./ops.key - < /dev/null"
 		[ "$output" = "${tool%% *}: no URL: \$ZPINC_URL is not set" ]
-		run -2 $tool -k ./ops.key '' < /dev/null
+		run -2 bash -c "$tool -k ./ops.key '' < /dev/null"
 		[ "$output" = "${tool%% *}: the URL is empty" ]
 	done
 }
 
 @test "an empty name is no name, and not that of the user" {
-	local tool
-	for tool in zpinc-seal zpinc-pipe 'zpinc-handshake -o ./x.conv'; do
-		run -2 $tool -k ./ops.key -u '' \
-			$([ "$tool" = zpinc-seal ] || echo "$RELAY") < /dev/null
-		[ "${lines[0]}" = "${tool%% *}: -u: the name is empty" ]
-	done
+	run -2 zpinc-seal -k ./ops.key -u '' < /dev/null
+	[ "$output" = 'zpinc-seal: -u: the name is empty' ]
+	run -2 zpinc-pipe -k ./ops.key -u '' "$RELAY" < /dev/null
+	[ "$output" = 'zpinc-pipe: -u: the name is empty' ]
+	run -2 zpinc-handshake -k ./ops.key -u '' -o ./x.conv "$RELAY"
+	[ "${lines[0]}" = 'zpinc-handshake: -u: the name is empty' ]
 	export ZPINC_UID=
 	echo x | zpinc-seal -k ./ops.key | zpinc-open -k ./ops.key -F %u > out
 	grep -q '@' out
@@ -193,6 +193,48 @@ TOOLS=(zpinc-key zpinc-seal zpinc-open zpinc-handshake zpinc-pipe zpinc-file
 	run env -u HOME zpinc-key new --random -c ops
 	[ "$status" -eq 5 ]
 	[[ "${lines[0]}" == *'neither XDG_CONFIG_HOME nor HOME is set' ]]
+}
+
+@test "a folder of keys that cannot be looked into is told as that" {
+	local root=()
+	# root looks into all, unless without this privilege.
+	[ "$(id -u)" != 0 ] ||
+		root=(setpriv --bounding-set '-dac_override,-dac_read_search')
+	mkdir -p "$XDG_CONFIG_HOME/zpinc"
+	make_key "$XDG_CONFIG_HOME/zpinc/ops.key"
+	chmod 000 "$XDG_CONFIG_HOME"
+	run "${root[@]}" zpinc-seal -k ops < /dev/null
+	chmod 700 "$XDG_CONFIG_HOME"
+	[ "$status" -eq 5 ]
+	[ "${lines[0]}" = 'zpinc-seal: ops: Permission denied' ]
+	[[ "${lines[1]}" == 'hint: '*" looked up in $XDG_CONFIG_HOME/zpinc" ]]
+}
+
+@test "a value that makes no sense is told with its option" {
+	run -2 zpinc-key new --work 23
+	[ "${lines[0]}" = 'zpinc-key: --work: 23 makes no sense here' ]
+	run -2 zpinc-key new --suite x
+	[ "${lines[0]}" = 'zpinc-key: --suite: x makes no sense here' ]
+	run -2 zpinc-key passphrase --words 1
+	[ "${lines[0]}" = 'zpinc-key: --words: 1 makes no sense here' ]
+	run -2 zpinc-key new --random -o ''
+	[ "$output" = 'zpinc-key: -o: the name is empty' ]
+	run -2 zpinc-http -k 0
+	[ "$output" = 'zpinc-http: --keepalive: 0: not 1 to 3600 seconds' ]
+	run -2 zpinc-file -t soon
+	[ "$output" = 'zpinc-file: --timeout: soon: not a time' ]
+}
+
+@test "an exported key with a damaged end is one with a typing error" {
+	local key line
+	key=$(zpinc-key export -f -k ./ops.key)
+	for line in "${key%?}" "${key}A" "${key%??}!!" zpkey1.; do
+		run -3 zpinc-key import -o ./new.key <<< "$line"
+		[ "$output" = 'zpinc-key: the line has a typing error in it' ]
+	done
+	run -3 zpinc-key import -o ./new.key <<< "${key#zpkey1.}"
+	[[ "$output" == *'not an exported key'* ]]
+	[ ! -e new.key ]
 }
 
 @test "a home that is not there is not made" {
