@@ -74,7 +74,7 @@ take_path(struct zp_relay *relay, char **state, const struct zp_url *url)
 		relay->path = *state;
 		relay->made = ZP_RELAYS_FILE;
 	} else if (url->host[0] == '\0' && url->path[0] != '\0') {
-		/* As with file:///PATH: it is of this machine. */
+		/* As with file:PATH: it is of this machine. */
 		relay->path = url->path;
 	}
 	return err;

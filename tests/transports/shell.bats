@@ -60,7 +60,7 @@ pipe() {
 }
 
 @test "zpinc-pipe converses over it, by the URL of the page" {
-	# Beside a key nothing can be made that a transport could open.
+	# What is not there a transport cannot write to.
 	mkdir home relay
 	touch relay/log
 	URL=log:$PWD/relay/log
