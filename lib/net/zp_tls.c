@@ -11,14 +11,16 @@ struct zp_tls {
 	SSL_CTX *ctx;
 	char *name; /* for the server name indication; NULL: an address */
 	long verdict; /* on the last certificate that was looked at */
+	unsigned long error; /* why the last handshake failed; 0: unknown */
 };
 
 /* The last entry of the error queue, which is the one nearest to the cause,
  * or the system's. */
 static void
-take_error(char why[static ZP_TLS_WHY], const char *what)
+take_error(char why[static ZP_TLS_WHY], const char *what, unsigned long before)
 {
-	unsigned long code = ERR_peek_last_error();
+	unsigned long last = ERR_peek_last_error();
+	unsigned long code = last != 0 ? last : before;
 	const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
 
 	/* "system lib" says nothing; what the system said is in the queue. */
@@ -70,10 +72,13 @@ on_info(const SSL *ssl, int where, int ret)
 {
 	struct zp_tls *tls = tls_of(ssl);
 
-	(void)ret;
+	/* libmosquitto empties the queue before it says that it failed. */
+	if ((where & SSL_CB_EXIT) && ret <= 0)
+		tls->error = ERR_peek_last_error();
 	if (!(where & SSL_CB_HANDSHAKE_START))
 		return;
 	tls->verdict = X509_V_OK;
+	tls->error = 0;
 	/* OpenSSL's callback has const where its setters have not. */
 	(void)SSL_set_tlsext_host_name((SSL *)(uintptr_t)ssl, tls->name);
 }
@@ -99,7 +104,7 @@ load_files(
 		failed = key;
 	if (failed == NULL)
 		return ZP_OK;
-	take_error(why, failed);
+	take_error(why, failed, 0);
 	return ZP_ERR_IO;
 }
 
@@ -225,7 +230,7 @@ void
 zp_tls_why(struct zp_tls *tls, char why[static ZP_TLS_WHY])
 {
 	if (tls->verdict == X509_V_OK) {
-		take_error(why, NULL);
+		take_error(why, NULL, tls->error);
 		return;
 	}
 	snprintf(why, ZP_TLS_WHY, "the server's certificate is refused: %s",

@@ -354,6 +354,16 @@ tls_broker() {
 	end reader
 }
 
+@test "of a port without TLS it is told what is wrong" {
+	python3 -u -m http.server 0 --bind 127.0.0.1 > port 2> log 3>&- &
+	PIDS="$PIDS $!"
+	wait_until has_line port 'port [0-9]'
+	run zpinc_mqtt -1 -t 1 "mqtts://127.0.0.1:$(
+		sed 's/.* port \([0-9]*\).*/\1/' port)" "$TOPIC"
+	[ "$status" -eq 5 ]
+	[[ "$output" == *'TLS: wrong version number; trying again'* ]]
+}
+
 @test "a certificate of nobody we know, or of another name, is refused" {
 	tls_make tls
 	tls_broker
