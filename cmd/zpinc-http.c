@@ -1118,6 +1118,18 @@ post_refused(struct http *h)
 		h->batch_now = h->batch;
 }
 
+/*
+ * A page for people, as of who wants a login before there is a network: no
+ * relay's answer, though its status is 200.  (text/html alone is the default
+ * of too many a server that means "ok".)
+ */
+static bool
+is_page(const struct request *r)
+{
+	return r->status == 200 && strstr(r->type, "html") != NULL &&
+	    r->body[strspn(r->body, " \t\r\n")] == '<';
+}
+
 static void
 posted(struct http *h, CURLcode code)
 {
@@ -1126,7 +1138,7 @@ posted(struct http *h, CURLcode code)
 
 	if (code != CURLE_OK) {
 		stall(h, curl_said(r, code));
-	} else if (r->status / 100 == 2) {
+	} else if (r->status / 100 == 2 && !is_page(r)) {
 		acknowledge(h, h->n_posted);
 		h->ever_up = true;
 	} else if (r->status == 413 || r->status == 400 || r->status == 422) {

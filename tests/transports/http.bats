@@ -84,6 +84,16 @@ subscribe() { # NAME ARGUMENT...
 	[[ "$stderr" == *"hint: zpinc-http(1)"* ]]
 }
 
+@test "a page that wants a login has delivered nothing, though its status is 200" {
+	relay
+	run "$HTTP" "http://$RELAY/portal/x" < <(records 1 2)
+	[ "$status" -eq 5 ]
+	[[ "$output" == *"HTTP 200 OK: 404 Not Found not here"* ]]
+	[[ "$output" == *"not delivered: records 1 to 2 of the input"* ]]
+	run -0 "$HTTP" "http://$RELAY/html/x" < <(records 1 2)
+	[ -z "$output" ]
+}
+
 @test "a redirection is not followed, and where to is told" {
 	relay
 	run "$HTTP" "http://$RELAY/status/302" < <(records 1 1)

@@ -18,6 +18,8 @@ The first part of the path says what it is:
     /picky/TOPIC          400 for bodies with a 7 in their numbers
     /busy/N/TOPIC         503 for the first N requests
     /deaf/TOPIC           takes everything and gives nothing back
+    /html/...             `ok` as text/html, the default of many servers
+    /portal/...           a page that wants a login, with status 200
     /status/CODE/...      that status, and a body
 """
 
@@ -92,6 +94,10 @@ class Relay(BaseHTTPRequestHandler):
             return self.ntfy_publish(part[1])
         if kind == "status":
             return self.fail(part)
+        if kind == "portal":
+            return self.answer(200, PAGE, "text/html; charset=utf-8")
+        if kind == "html":
+            return self.answer(200, "ok", "text/html")
         if kind == "short" and len(self.body) > int(part[1]):
             return self.answer(413, "too much at once")
         if kind == "picky" and any(b"7" in r.split(b".")[-1][:8]
