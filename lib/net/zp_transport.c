@@ -214,7 +214,7 @@ zp_transport_live(struct zp_transport *t)
 		return;
 	put_cursor(t);
 	put_status(t, "#live");
-	t->live_seen = true;
+	t->live = t->live_seen = true;
 	t->stirred = true;
 }
 
@@ -265,8 +265,12 @@ zp_transport_acked(struct zp_transport *t, struct zp_item *item)
 	t->stirred = true;
 	t->progress_at = t->now;
 	zp_backoff_reset(&t->stalls);
-	if (t->link == ZP_LINK_UP && !t->dropping)
-		show_up(t);
+	if (t->link != ZP_LINK_UP || t->dropping || t->shown == ZP_SHOWN_UP)
+		return;
+	show_up(t);
+	/* It was heard all the while, but #down said that it was not. */
+	if (t->live)
+		put_status(t, "#live");
 }
 
 void
@@ -438,7 +442,7 @@ drop(struct zp_transport *t)
 		zp_backoff_reset(&t->links);
 	t->retry_at = t->now + zp_backoff_next(&t->links, random32());
 	t->link = ZP_LINK_OFF;
-	t->dropping = false;
+	t->dropping = t->live = false;
 }
 
 static void

@@ -40,6 +40,7 @@ struct zp_transport {
 	enum zp_shown shown;
 	char reason[ZP_REASON_MAX];
 
+	bool live; /* told of this link */
 	bool live_seen;
 	bool stirred; /* something happened that the loop must look at */
 	int64_t cursor_at; /* when the next one is due; INT64_MAX: not */

@@ -76,12 +76,31 @@ need_preload() {
 		echo "$when" | at "$when" zpinc-seal -k ./k.key -u alice \
 			--state ./s >>r
 	done
-	quiet zpinc-open -k ./k.key --state ./o <r
+	quiet at 1800000000 zpinc-open -k ./k.key --state ./o <r
 	[ "$output" = $'1800000000\n1700000000\n1600000000' ]
 	errors 0
-	quiet zpinc-open -k ./k.key --state ./o <r
+	quiet at 1800000000 zpinc-open -k ./k.key --state ./o <r
 	[ -z "$output" ]
 	errors 0
+}
+
+@test "what is dated far ahead is shown once its time has come, or to who forgets" {
+	need_preload
+	echo late | at 1800000000 zpinc-seal -k ./k.key -u alice >r
+	quiet at 1700000000 zpinc-open -k ./k.key --state ./o <r
+	[ "$status" = 0 ]
+	[ -z "$output" ]
+	errors 1 'alice: dated more than a day ahead'
+	quiet at 1700000000 zpinc-open -k ./k.key --state ./o --strict <r
+	[ "$status" = 1 ]
+	quiet at 1700000000 zpinc-open -k ./k.key <r
+	[ "$output" = late ]
+	for out in late ''; do
+		quiet at 1800000000 zpinc-open -k ./k.key --state ./o <r
+		[ "$status" = 0 ]
+		[ "$output" = "$out" ]
+		errors 0
+	done
 }
 
 @test "times beyond all calendars are shown as none" {

@@ -208,6 +208,23 @@ grown() {
 	end writer
 }
 
+@test "after a failed write the relay is up again, and live" {
+	mkdir above
+	DIR=$BATS_TEST_TMPDIR/above/dir
+	URL=file:$DIR
+	subscribe writer
+	records 1 3 | say writer
+	wait_until has_all writer.out 1 3
+	mv above away
+	records 4 6 | say writer
+	wait_until has_line writer.out '^#down cannot write'
+	mkdir above
+	wait_until has_all writer.out 4 6
+	[ "$(grep -E '^#(up|down|live)' writer.out | cut -d ' ' -f 1 |
+		tail -n 3 | tr '\n' ' ')" = '#down #up #live ' ]
+	end writer
+}
+
 @test "a topic's folder moved away and back is not read twice" {
 	subscribe reader
 	records 1 5 | zpinc_file "$URL"
