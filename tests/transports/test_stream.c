@@ -53,20 +53,36 @@ write_cert(const X509 *cert)
 	return f != NULL && PEM_write_X509(f, cert) == 1 && fclose(f) == 0;
 }
 
-/* Shakes hands with one after the other; tells what name it was asked for. */
+/* Shakes hands, and tells what name it was asked for. */
+static void
+serve_one(SSL_CTX *ctx, int fd, int names)
+{
+	SSL *ssl = SSL_new(ctx);
+	const char *name;
+	char c;
+
+	if (ssl == NULL || SSL_set_fd(ssl, fd) != 1)
+		_exit(1);
+	(void)SSL_accept(ssl);
+	name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	dprintf(names, "%s\n", name != NULL ? name : "-");
+	/* The client may still be at it. */
+	while (read(fd, &c, 1) > 0)
+		;
+	_exit(0);
+}
+
+/* Each by itself: who comes first depends on what "localhost" is besides. */
 static void
 serve(SSL_CTX *ctx, int listener, int names)
 {
 	for (;;) {
-		SSL *ssl = SSL_new(ctx);
-		const char *name;
 		int fd = accept(listener, NULL, NULL);
-		if (ssl == NULL || fd < 0 || SSL_set_fd(ssl, fd) != 1)
+		if (fd < 0)
 			_exit(1);
-		(void)SSL_accept(ssl);
-		name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-		dprintf(names, "%s\n", name != NULL ? name : "-");
-		/* Left open: the client may still be at it. */
+		if (fork() == 0)
+			serve_one(ctx, fd, names);
+		close(fd);
 	}
 }
 
@@ -137,17 +153,21 @@ open_two(struct zp_stream *first, const char *a, struct zp_stream *second,
 	finish(second);
 }
 
+/* Of two links, one asked by name and one did not. */
 static bool
-asked_for(FILE *names, const char *want)
+asked_once(FILE *names)
 {
 	char name[64] = "";
+	int n = 0;
 
-	if (fgets(name, sizeof(name), names) == NULL)
-		return false;
-	name[strcspn(name, "\n")] = '\0';
-	if (strcmp(name, want) != 0)
-		printf("# asked for %s\n", name);
-	return strcmp(name, want) == 0;
+	for (int i = 0; i < 2; i++) {
+		if (fgets(name, sizeof(name), names) == NULL)
+			return false;
+		n += strcmp(name, "localhost\n") == 0 ? 1
+		    : strcmp(name, "-\n") == 0	      ? 16
+						      : 256;
+	}
+	return n == 1 + 16;
 }
 
 static void
@@ -165,10 +185,9 @@ test_two(FILE *names)
 	open_two(&good, "localhost", &bad, "127.0.0.1", tls);
 	OK(good.state == ZP_STREAM_OPEN,
 	    "a link expects its host, though one to another was begun since");
-	OK(asked_for(names, "localhost"), "and asks for it by name");
 	OK(bad.state == ZP_STREAM_FAILED && bad.refused,
 	    "the other one is refused");
-	OK(asked_for(names, "-"), "and indicates no address as a name");
+	OK(asked_once(names), "the one asks by name, and no address is one");
 
 	open_two(&bad, "127.0.0.1", &good, "localhost", tls);
 	OK(bad.state == ZP_STREAM_FAILED && bad.refused,
@@ -188,6 +207,7 @@ main(void)
 	if (pid < 0 || names == NULL)
 		return EXIT_FAILURE;
 	signal(SIGPIPE, SIG_IGN);
+	alarm(60); /* rather than wait for a name that does not come */
 	test_two(names);
 	fclose(names);
 	kill(pid, SIGKILL);
