@@ -29,5 +29,6 @@ def fields(b):
     for _ in range(b[0] & 31):
         key, at = item(at)
         got[key.decode()], at = item(at)
-    assert at == len(b)
+    if at != len(b):
+        raise ValueError(at)
     return got
