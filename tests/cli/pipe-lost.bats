@@ -87,8 +87,8 @@ teardown() {
 	mkdir mount/relay
 	say bob three
 	sees alice 'bob: three'
-	hush alice
-	ends alice 0
+	say alice four
+	sees bob 'alice: four'
 }
 
 @test "a transport of one's own writes to what its URL names" {
