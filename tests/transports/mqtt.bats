@@ -247,7 +247,7 @@ sessions() {
 	run bash -c "ulimit -f 0
 		'$ZP_BUILD/zpinc-mqtt' --state s mqtt://127.0.0.1:1 $TOPIC < /dev/null"
 	[ "$status" -eq 5 ]
-	[[ "$output" == *': s: File too large' ]]
+	[[ "$output" == *': s: File too large'* ]]
 }
 
 # ---- passwords and permissions ----
