@@ -603,6 +603,18 @@ begin_earlier(struct zp_replay_session *s, uint64_t seq)
 		put_hole(s, 0, seq + 1, to);
 }
 
+/*
+ * Nothing of it came yet, only that much was sent; and now one below where it
+ * was to begin.  What is between is not missed, as it was not before.
+ */
+static void
+begin_below(struct zp_replay_session *s, uint64_t seq)
+{
+	if (s->told_to < s->next)
+		s->told_to = s->next;
+	s->first = s->next = seq;
+}
+
 enum zp_err
 zp_replay_mark(
     struct zp_replay *r, const struct zp_replay_name *name, uint64_t now)
@@ -614,6 +626,8 @@ zp_replay_mark(
 		return err;
 	struct zp_replay_session *s = &r->sessions[at];
 	bool fresh = s->seen == 0;
+	if (fresh && name->seq < s->next)
+		begin_below(s, name->seq);
 	if (name->seq >= s->next) {
 		if (name->seq > s->next) {
 			s->before = name->time;

@@ -338,6 +338,25 @@ test_patience(void)
 	IS(all_missing(copy), 0, "which is not told as missing anew");
 	zp_replay_free(copy);
 	zp_replay_free(r);
+
+	/* What is older than that may come first, from near or far below. */
+	for (uint64_t old = 390; old >= 10; old -= 380) {
+		r = fresh();
+		n = name_of(7, 0, 0);
+		(void)!zp_replay_announce(r, n.p, n.sid, 1, 400, 403, 0);
+		OK(see(r, 7, old, 9) != ZP_REPLAY_AGAIN &&
+			see(r, 7, old, 9) == ZP_REPLAY_AGAIN,
+		    "what is older than what is missing is shown, once");
+		IS(all_missing(r), 3, "and makes nothing else missing");
+		copy = copy_of(r);
+		OK(see(copy, 7, old, 9) == ZP_REPLAY_AGAIN &&
+			see(copy, 7, 401, 12) == ZP_REPLAY_LATE,
+		    "and a file can keep it");
+		zp_replay_free(copy);
+		zp_replay_free(r);
+		if (old == 10)
+			break;
+	}
 }
 
 /*
