@@ -70,6 +70,7 @@ teardown() {
 	ends alice 0
 }
 
+# A transport is let write in the folder that was there when it was started.
 @test "a relay's folder that is another one goes on, and so does one to come" {
 	local later=file:$HOME/mount/relay
 	for name in alice bob; do
@@ -112,6 +113,7 @@ teardown() {
 	sees bob 'carol: without a word'
 }
 
+# Is standard output of that process, a pipe, full?
 full() {
 	/usr/bin/python3 - "/proc/$1/fd/1" <<- 'EOF'
 		import os, select, sys
@@ -143,6 +145,8 @@ full() {
 	sees bob "alice: line 400 $(printf 'x%.0s' {1..200})"
 }
 
+# A member bob whose standard output is a pipe that nobody reads: once it is
+# full, 400 lines of alice's are on their way, and some are not shown.
 stuck_bob() {
 	for name in alice bob; do
 		zpinc-key identity -o $name.id 2> /dev/null
@@ -158,10 +162,12 @@ stuck_bob() {
 	await full "$(pgrep -P "$(parent_of bob)" -x zpinc-pipe)"
 }
 
+# The numbers of alice's lines that were told as delivered.
 delivered() {
 	jq -r 'select(.event == "delivered").line' alice.out
 }
 
+# What bob's pipe holds goes to a file.
 read_bob() {
 	timeout 10 dd if=bob.out of="$1" bs=65536 iflag=nonblock 2> /dev/null ||
 		true

@@ -255,12 +255,6 @@ notes_on_relay() {
 	in_conversation_of bob 2
 }
 
-# A transport is let write in the folder that was there when it was started.
-# Is standard output of that process, a pipe, full?
-# A member bob whose standard output is a pipe that nobody reads: once it is
-# full, 400 lines of alice's are on their way, and some are not shown.
-# The numbers of alice's lines that were told as delivered.
-# What bob's pipe holds goes to a file.
 @test "over two relays each line is shown once, and one relay may be dead" {
 	mkdir other
 	member alice "$RELAY" file:"$HOME/other"
