@@ -45,8 +45,8 @@ struct session {
 	size_t n_keys;
 	struct run *runs; /* ascending; at most ZP_ORDER_RUNS */
 	size_t n_runs, run_cap;
-	/* A receipt goes no further: behind this, holes were forgotten. */
-	uint64_t stop;
+	/* Between these, holes were forgotten: no receipt is for those. */
+	uint64_t stop, past;
 	bool known; /* next is */
 	bool guessed; /* by hellos; a message knows better */
 	uint64_t base, base_seq; /* of its last hello before `known` */
@@ -264,8 +264,10 @@ mark(struct session *s, uint64_t seq)
 		/* Holes of long ago: they were told. */
 		if (i == 0 || s->n_runs < 2 || s->runs[1].to > s->next)
 			return false;
-		if (s->stop == NEVER)
+		if (s->runs[0].to < s->stop)
 			s->stop = s->runs[0].to;
+		if (s->runs[1].from > s->past)
+			s->past = s->runs[1].from;
 		s->runs[1].from = s->runs[0].from;
 		s->n_runs--;
 		i--;
@@ -547,11 +549,14 @@ count(struct session *s, uint64_t now)
 		    &s->keys[0], &s->keys[1], s->n_keys * sizeof(s->keys[0]));
 	}
 	uint64_t first = s->keys[0].first;
-	for (size_t i = 0; i < s->n_runs; i++)
-		if (first >= s->runs[i].from && first < s->runs[i].to)
-			return first < s->stop && s->stop < s->runs[i].to
-			    ? s->stop
-			    : s->runs[i].to;
+	for (size_t i = 0; i < s->n_runs; i++) {
+		const struct run *r = &s->runs[i];
+		if (first < r->from || first >= r->to)
+			continue;
+		if (first >= s->past || r->to < s->past)
+			return r->to;
+		return first < s->stop ? s->stop : first;
+	}
 	return first;
 }
 

@@ -363,6 +363,15 @@ floods(void)
 	while (zp_order_next(o, &s))
 		n++;
 	IS(n, 1500 + 5000, "and at the end everything that came was shown");
+	/* The next key is for the first that its sender knows to be lacking. */
+	(void)!come('2', 1501 + 3 * 5000, 1500);
+	zp_order_gone(o, now, conv('1'));
+	now += ZP_ORDER_GRACE_MS;
+	IS(seen(), 1500, "nor when that is where the next key begins");
+	(void)!come('3', 1502 + 3 * 5000, 1503);
+	zp_order_gone(o, now, conv('2'));
+	now += ZP_ORDER_GRACE_MS;
+	IS(seen(), 1503, "or among the forgotten ones");
 	zp_order_free(o);
 
 	begin();
