@@ -423,7 +423,10 @@ zp_seccomp_transport(void)
 #ifdef __NR_chmod /* the older names */
 	    __NR_chmod, __NR_chown, __NR_lchown,
 #endif
-	    __NR_fchmodat, __NR_fchownat, 452 /* fchmodat2 */};
+	    __NR_fchmodat, __NR_fchownat, 452 /* fchmodat2 */,
+	    /* Access lists, which are modes. */
+	    __NR_setxattr, __NR_lsetxattr, __NR_removexattr, __NR_lremovexattr,
+	    463 /* setxattrat */, 466 /* removexattrat */};
 	struct code c = {.start = CODE_MAX};
 
 	for (enum act act = NOSYS; act <= PERM; act++)

@@ -27,6 +27,7 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/xattr.h>
 #endif
 
 #include "proc/zp_confine.h"
@@ -655,6 +656,29 @@ no_unix_socket(void)
 	    socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0;
 }
 
+#ifdef __linux__
+/* An access list gives a file another mode, too: here 0644. */
+static bool
+no_lists(void)
+{
+	static const char name[] = "system.posix_acl_access";
+	static const unsigned char list[] = {2, 0, 0, 0, 1, 0, 6, 0, 255, 255,
+	    255, 255, 4, 0, 4, 0, 255, 255, 255, 255, 32, 0, 4, 0, 255, 255,
+	    255, 255};
+	const char *key = tmp_path(dir, "key");
+
+	return apart() && setxattr(key, name, list, sizeof(list), 0) == -1 &&
+	    errno == EPERM &&
+	    lsetxattr(key, name, list, sizeof(list), 0) == -1 &&
+	    errno == EPERM && removexattr(key, name) == -1 && errno == EPERM &&
+	    lremovexattr(key, name) == -1 && errno == EPERM &&
+	    syscall(463 /* setxattrat */, 0, 0, 0, 0, 0, 0) == -1 &&
+	    errno == EPERM &&
+	    syscall(466 /* removexattrat */, 0, 0, 0, 0) == -1 &&
+	    errno == EPERM;
+}
+#endif
+
 static bool
 no_modes(void)
 {
@@ -726,6 +750,9 @@ test_transport(void)
 	OK(went_well(hides_within), "what is hidden stays so in allowed trees");
 	OK(went_well(no_unix_socket), "a transport makes no Unix socket");
 	OK(went_well(no_modes), "nor does it change the modes of key files");
+#ifdef __linux__
+	OK(went_well(no_lists), "nor by an access list");
+#endif
 	if (landlock_abi() >= 4)
 		OK(went_well(no_listening), "a transport cannot listen");
 	else
