@@ -63,6 +63,34 @@ add_all(struct zp_hide *h, const char *dir, const char *sub)
 	return err;
 }
 
+/*
+ * The user's other terminals, where passphrases are typed: also consoles, of
+ * which a login gives the user one.  /dev/tty is nobody's without a terminal.
+ */
+static enum zp_err
+add_terminals(struct zp_hide *h)
+{
+	char path[ZP_PATH_MAX];
+	enum zp_err err = zp_hide_add(h, "/dev/pts");
+	const struct dirent *e;
+
+	DIR *d = opendir("/dev");
+	if (d == NULL)
+		return err;
+	while (!err && (e = readdir(d)) != NULL) {
+		const char *name = e->d_name;
+		if (strcmp(name, "console") != 0 &&
+		    (strncmp(name, "tty", 3) != 0 || name[3] == '\0'))
+			continue;
+		int n = snprintf(path, sizeof(path), "/dev/%s", name);
+		if (n > 0 && (size_t)n < sizeof(path) &&
+		    access(path, R_OK) == 0)
+			err = zp_hide_add(h, path);
+	}
+	closedir(d);
+	return err;
+}
+
 /* Of all folders in which a key may be, also if another one is looked in. */
 static enum zp_err
 add_keys(struct zp_hide *h)
@@ -116,9 +144,8 @@ zp_hide_init(
 
 	memset(h, 0, sizeof(*h));
 	err = add_keys(h);
-	/* The user's other terminals, where passphrases are typed. */
 	if (!err)
-		err = zp_hide_add(h, "/dev/pts");
+		err = add_terminals(h);
 	if (!err)
 		err = add_known(h, known);
 	if (!err)

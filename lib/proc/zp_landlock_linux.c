@@ -185,6 +185,15 @@ allow_entries(int set, const char *dir, const struct hidden *h, uint64_t rights)
 	closedir(d);
 }
 
+/* Are they in one directory?  Both resolved. */
+static bool
+are_siblings(const char *a, const char *b)
+{
+	size_t n = (size_t)(strrchr(a, '/') - a);
+
+	return n == (size_t)(strrchr(b, '/') - b) && memcmp(a, b, n) == 0;
+}
+
 /*
  * Rules only ever add, so a tree with hidden paths in it is allowed entry by
  * entry along the way to each of them.
@@ -201,7 +210,8 @@ allow_tree(int set, const char *tree, const struct hidden *h, uint64_t rights)
 		return;
 	}
 	for (size_t i = 0; i < h->n; i++) {
-		if (!is_below(h->path[i], real))
+		if (!is_below(h->path[i], real) ||
+		    (i > 0 && are_siblings(h->path[i - 1], h->path[i])))
 			continue;
 		/* From the hidden path's directory up to the tree. */
 		snprintf(dir, sizeof(dir), "%s", h->path[i]);

@@ -116,6 +116,10 @@ teardown() {
 			fi
 		done
 		ls /dev/pts > /dev/null 2>&1 && echo pts >> "$PWD/relay/read"
+		# The consoles that its user could read from.
+		for f in $(echo /dev/console /dev/tty[0-9]*); do
+			true 2> /dev/null < \$f && echo \$f >> "$PWD/relay/read"
+		done
 		cat /etc/hostname > /dev/null && echo ran >> "$PWD/relay/read"
 		exec zpinc-file "$RELAY" "\$2" "\$3"
 	EOF
