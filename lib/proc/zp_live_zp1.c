@@ -326,9 +326,12 @@ last(struct zp_live *l)
 static enum zp_err
 leave(struct zp_live *l)
 {
+	/* What came behind the last mark may be out by now, too. */
+	enum zp_err err = zp_live_show(l);
+
 	/* The last word has all receipts. */
 	zp_live_set_receipts(l);
-	return zp_presence_stop(l->presence, &l->now);
+	return err ? err : zp_presence_stop(l->presence, &l->now);
 }
 
 static enum zp_exit

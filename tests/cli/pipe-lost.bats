@@ -209,6 +209,19 @@ read_bob() {
 	ends alice 5
 }
 
+@test "who leaves once a slow reader took all has acknowledged all" {
+	stuck_bob
+	AWAIT=3 await matches alice.out '"line":400,' || true
+	kill -TERM "$(parent_of bob)"
+	timeout 10 cat < bob.out > got 3>&- &
+	ends bob 0
+	await matches alice.out '"event":"delivered".*"line":400,'
+	[ "$(delivered | wc -l)" = 400 ]
+	kill $!
+	hush alice
+	ends alice 0
+}
+
 @test "with --state nothing is shown again, and unsent notes survive kill -9" {
 	echo 'one' | zpinc-pipe -k ./ops.key -u alice "$RELAY" 2> err
 	member bob --state bob.state "$RELAY"
