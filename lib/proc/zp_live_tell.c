@@ -556,7 +556,7 @@ zp_live_tell_settled(struct zp_live *l, const struct zp_outbox_event *ev)
 	if (!note)
 		memcpy(l->nobody, names, sizeof(l->nobody));
 	/* What is left at the end is told in one line then. */
-	if (l->end != ZP_LIVE_RUNNING && !good)
+	if (l->end >= ZP_LIVE_LEAVING && !good)
 		return;
 	if (note)
 		zp_say(l->c->tool, "line %" PRIu64 ": no relay has shown it",

@@ -222,6 +222,15 @@ read_bob() {
 	ends alice 0
 }
 
+@test "who waits for receipts at its end tells who left without giving them" {
+	stuck_bob
+	hush alice
+	kill -TERM "$(parent_of bob)"
+	ends bob 5
+	ends alice 5
+	matches alice.err 'lines .* to 400: not delivered to bob'
+}
+
 @test "with --state nothing is shown again, and unsent notes survive kill -9" {
 	echo 'one' | zpinc-pipe -k ./ops.key -u alice "$RELAY" 2> err
 	member bob --state bob.state "$RELAY"
