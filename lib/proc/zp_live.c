@@ -334,6 +334,24 @@ turn(struct zp_live *l, struct pollfd *fds)
 	return err ? err : l->failed;
 }
 
+/* Of what is told at the very end nobody waits in the loop.  Is it out? */
+static bool
+flush_last(struct zp_live *l)
+{
+	const uint64_t end = zp_load_ticks() + SHOW_WITHIN;
+	uint64_t now;
+
+	zp_live_flush(l);
+	while (l->out_error == 0 && !zp_live_flushed(l) &&
+	    (now = zp_load_ticks()) < end) {
+		struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+		if (poll(&p, 1, (int)(end - now)) < 0)
+			break;
+		zp_live_flush(l);
+	}
+	return zp_live_flushed(l);
+}
+
 static enum zp_exit
 finish(struct zp_live *l, enum zp_err err)
 {
@@ -346,13 +364,17 @@ finish(struct zp_live *l, enum zp_err err)
 	}
 	if (err && err == l->failed)
 		(void)!zp_live_fail(l, "stopped", err);
+	const bool told = l->out_error != 0;
 	zp_live_flush(l);
-	const bool whole = zp_live_flushed(l);
+	bool whole = zp_live_flushed(l);
 	/* What nobody could read is not remembered as shown. */
 	seen = l->ops->finish(l, !err && l->out_error == 0 && whole);
 	l->end = ZP_LIVE_OVER;
-	zp_live_flush(l);
-	if (l->out_error == 0 && !whole) {
+	if (whole)
+		whole = flush_last(l);
+	else
+		zp_live_flush(l);
+	if (!told && !whole) {
 		zp_say(l->c->tool,
 		    "standard output takes no more: what came last is not "
 		    "shown");

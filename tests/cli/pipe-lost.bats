@@ -231,6 +231,27 @@ read_bob() {
 	matches alice.err 'lines .* to 400: not delivered to bob'
 }
 
+@test "what is told at the very end and nobody reads is no success" {
+	mkfifo bob.out
+	exec {unread}<> bob.out
+	# It holds a page (F_SETPIPE_SZ), in which one event is more than none.
+	/usr/bin/python3 -c "import fcntl; fcntl.fcntl($unread, 1031, 4096)"
+	member bob --json --listen "$RELAY"
+	hears bob 'lines are notes'
+	keyed=$(pgrep -P "$(parent_of bob)" -x zpinc-pipe)
+	await full "$keyed"
+	read_bob before
+	printf '%s\n' one two three | zpinc-seal -k ./ops.key -u alice |
+		sed 2d | zpinc-file "$RELAY"
+	await full "$keyed"
+	kill -TERM "$(parent_of bob)"
+	ends bob 5
+	read_bob got
+	grep -q '"body":"three"' got
+	run ! grep -q '"event":"gap"' got
+	hears bob 'standard output takes no more: what came last is not shown'
+}
+
 @test "with --state nothing is shown again, and unsent notes survive kill -9" {
 	echo 'one' | zpinc-pipe -k ./ops.key -u alice "$RELAY" 2> err
 	member bob --state bob.state "$RELAY"
