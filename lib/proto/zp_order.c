@@ -536,7 +536,10 @@ zp_order_gone(
 					s->keys[i].gone = now;
 }
 
-/* All from the first number of the oldest key on that came without a hole. */
+/*
+ * All from the first number of the oldest key on that came without a hole, and
+ * is not held: that key's own may be complete behind a gap of earlier ones.
+ */
 static uint64_t
 count(struct session *s, uint64_t now)
 {
@@ -553,9 +556,10 @@ count(struct session *s, uint64_t now)
 		const struct run *r = &s->runs[i];
 		if (first < r->from || first >= r->to)
 			continue;
-		if (first >= s->past || r->to < s->past)
-			return r->to;
-		return first < s->stop ? s->stop : first;
+		uint64_t to = r->to < s->next ? r->to : s->next;
+		if (first < s->past && r->to >= s->past && to > s->stop)
+			to = s->stop;
+		return to > first ? to : first;
 	}
 	return first;
 }

@@ -253,8 +253,24 @@ keys(void)
 	    "a later key's messages are no receipt for an earlier one's");
 	zp_order_gone(o, now, conv('1'));
 	IS(seen(), 1, "nor right after it went");
-	now += ZP_ORDER_GRACE_MS;
+	pass(ZP_ORDER_GRACE_MS);
+	out();
 	IS(seen(), 3, "but later they count from their own first");
+	zp_order_free(o);
+
+	/* Each gap is waited for: three take longer than the earlier key. */
+	begin();
+	for (uint64_t seq = 0; seq <= 6; seq += 2)
+		(void)!come('1', seq, 0);
+	(void)!come('2', 7, 7);
+	zp_order_gone(o, now, conv('1'));
+	for (uint64_t ms = 0; ms < ZP_ORDER_GRACE_MS; ms += 1000)
+		pass(1000);
+	OK(strcmp(out(), "024") == 0, "what is behind a gap is held");
+	IS(seen(), 7, "and not acknowledged, also where its own key begins");
+	for (uint64_t ms = 0; ms < ZP_ORDER_PATIENCE_MS; ms += 1000)
+		pass(1000);
+	OK(strcmp(out(), "67") == 0 && seen() == 8, "before it is shown");
 	zp_order_free(o);
 
 	begin();
