@@ -63,8 +63,9 @@ struct zp_confine_paths {
 	const char *const *write; /* the same, and write, make, remove */
 	const char *const *hide;
 	bool system; /* read what programs and libraries commonly need */
-	/* No signals to others, no listening TCP socket, no Unix socket, no
-	   other modes or owners for files that cannot be opened. */
+	/* No signals to others nor limits for them, no listening TCP socket,
+	   no Unix socket, no other modes or owners for files that cannot be
+	   opened. */
 	bool apart;
 };
 

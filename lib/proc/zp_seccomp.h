@@ -20,7 +20,8 @@ zp_seccomp_enter(unsigned flags);
  * For a transport, and all that it starts: whatever a program asks for, but
  * for what Landlock does not forbid.  No Unix sockets, behind which daemons run
  * programs for their user; no other modes or owners for files that cannot be
- * opened; no io_uring, which makes sockets by itself.  As above.
+ * opened; no limits for others, which end them as signals do; no io_uring,
+ * which makes sockets by itself.  As above.
  */
 bool
 zp_seccomp_transport(void);

@@ -432,11 +432,13 @@ zp_seccomp_transport(void)
 	for (enum act act = NOSYS; act <= PERM; act++)
 		c.act[act] = emit_act(&c, act);
 	uint8_t family = emit_test(&c, 0, BPF_JEQ, AF_UNIX, ACCES, ALLOW);
+	uint8_t limits = emit_test(&c, 0, BPF_JEQ, 0, ALLOW, PERM);
 	uint8_t at = c.act[ALLOW];
 	for (size_t i = 0; i < sizeof(denied) / sizeof(*denied); i++)
 		at = emit_jump(&c, BPF_JEQ, denied[i], c.act[PERM], at);
 	for (uint32_t nr = 425; nr <= 427; nr++) /* io_uring */
 		at = emit_jump(&c, BPF_JEQ, nr, c.act[NOSYS], at);
+	at = emit_jump(&c, BPF_JEQ, __NR_prlimit64, limits, at);
 	at = emit_jump(&c, BPF_JEQ, __NR_socket, family, at);
 #ifdef __x86_64__
 	at = emit_jump(&c, BPF_JGE, 0x40000000, c.act[KILL], at);

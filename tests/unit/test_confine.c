@@ -657,6 +657,19 @@ no_unix_socket(void)
 }
 
 #ifdef __linux__
+/* A process whose limits are lowered ends as surely as by a signal. */
+static bool
+no_limits(void)
+{
+	uint64_t limit[2]; /* now, and at most */
+
+	return apart() &&
+	    syscall(SYS_prlimit64, getppid(), RLIMIT_CORE, NULL, limit) == -1 &&
+	    errno == EPERM &&
+	    syscall(SYS_prlimit64, 0, RLIMIT_CORE, NULL, limit) == 0 &&
+	    syscall(SYS_prlimit64, 0, RLIMIT_CORE, limit, NULL) == 0;
+}
+
 /* An access list gives a file another mode, too: here 0644. */
 static bool
 no_lists(void)
@@ -752,6 +765,7 @@ test_transport(void)
 	OK(went_well(no_modes), "nor does it change the modes of key files");
 #ifdef __linux__
 	OK(went_well(no_lists), "nor by an access list");
+	OK(went_well(no_limits), "nor the limits of other processes");
 #endif
 	if (landlock_abi() >= 4)
 		OK(went_well(no_listening), "a transport cannot listen");
