@@ -46,7 +46,7 @@ struct zp_live_link {
 	bool up, live, told; /* told: it says #-lines */
 	bool mute; /* a record came, and never a #-line */
 	bool was_up;
-	uint64_t since; /* when it began, said `#up`, or was found to be mute */
+	uint64_t since; /* when it began, came up, or was found to be mute */
 	uint64_t heard_at; /* when anything came last */
 	uint64_t spoken; /* number of the last hello that it took */
 	char down[ZP_SAY_NAME]; /* why, as told last */
@@ -228,6 +228,10 @@ zp_live_is_mute(const struct zp_live_link *link)
 {
 	return !link->told && (link->mute || !link->r->tells);
 }
+
+/* Its relay is reached; told if it was not before. */
+void
+zp_live_came_up(struct zp_live *l, struct zp_live_link *link);
 
 /* Reads once from a relay that poll() says can be read. */
 ZP_CHECKED enum zp_err

@@ -274,6 +274,20 @@ may_tell(const struct zp_live *l, struct zp_live_link *link)
 	    &link->tell, l->now.ticks, STATUS_MOST, STATUS_EVERY);
 }
 
+void
+zp_live_came_up(struct zp_live *l, struct zp_live_link *link)
+{
+	const bool back = !link->up && link->down[0] != '\0';
+
+	if (!link->up)
+		link->since = l->now.ticks;
+	link->up = true;
+	link->down[0] = '\0';
+	l->ops->relay(l, link);
+	if (back && may_tell(l, link))
+		zp_live_tell_relay(l, link, NULL);
+}
+
 static enum zp_err
 take_status(struct zp_live *l, struct zp_live_link *link)
 {
@@ -291,20 +305,19 @@ take_status(struct zp_live *l, struct zp_live_link *link)
 			zp_live_tell_relay(l, link, safe);
 		return ZP_OK;
 	}
+	if (zp_status_is(&link->status, "again") != NULL) {
+		/* Its parent begins it anew: nothing is known of it yet. */
+		link->told = false;
+		return ZP_OK;
+	}
 	bool up = zp_status_is(&link->status, "up") != NULL;
 	bool live = zp_status_is(&link->status, "live") != NULL;
 	if (!up && !live)
 		return ZP_OK;
-	bool back = !link->up && link->down[0] != '\0';
 	bool became = live && !link->live;
-	if (!link->up)
-		link->since = l->now.ticks;
-	link->told = link->up = true;
+	link->told = true;
 	link->live = link->live || live;
-	link->down[0] = '\0';
-	l->ops->relay(l, link);
-	if (back && may_tell(l, link))
-		zp_live_tell_relay(l, link, NULL);
+	zp_live_came_up(l, link);
 	return became ? l->ops->live(l, link) : ZP_OK;
 }
 

@@ -50,10 +50,8 @@ look_at_relay(struct zp_live *l, struct zp_live_link *link)
 {
 	const bool mute = zp_live_is_mute(link);
 
-	if (mute && link->hears && !link->up) {
-		link->up = true;
-		l->ops->relay(l, link);
-	}
+	if (mute && link->hears && !link->up)
+		zp_live_came_up(l, link);
 	if (taken_as_live(link) > l->now.ticks)
 		return ZP_OK;
 	link->live = true;

@@ -361,6 +361,25 @@ tell_down(struct relays *r, size_t i)
 	return true;
 }
 
+/*
+ * And that there will be another process: commands, and some transports, do
+ * not say themselves that they are up.  Not while the other command of two is
+ * missing.  False: as above.
+ */
+static bool
+tell_again(struct relays *r, size_t j)
+{
+	static const char line[] = "\n#again\n";
+	struct pollfd p = {.fd = r->pipes[j / 2].up[1], .events = POLLOUT};
+
+	if (r->c->relay[j / 2].url == NULL && r->child[j ^ 1].pid == 0)
+		return true;
+	if (poll(&p, 1, 0) <= 0)
+		return false;
+	(void)!write(p.fd, line, sizeof(line) - 1);
+	return true;
+}
+
 static void
 start_again(struct relays *r)
 {
@@ -373,7 +392,7 @@ start_again(struct relays *r)
 		if (a->at == 0 || now < a->at)
 			continue;
 		/* Else its `#up' could come before the other's end. */
-		if (!told) {
+		if (!told || !tell_again(r, j)) {
 			a->at = now + PAUSE_FULL;
 			continue;
 		}
@@ -382,6 +401,8 @@ start_again(struct relays *r)
 			continue;
 		zp_say(r->c->tool, "%s: %s", r->c->relay[j / 2].name,
 		    zp_say_err(buf, err));
+		snprintf(r->down[j / 2], sizeof(*r->down), "%s",
+		    "it cannot be started");
 		a->at = now + PAUSE_MOST;
 	}
 }

@@ -113,6 +113,30 @@ teardown() {
 	sees bob 'carol: without a word'
 }
 
+@test "commands that say nothing are up again once they were started again" {
+	: > log
+	for name in alice bob; do
+		member $name --sub "exec tail -n +1 -f '$HOME/log'" \
+			--pub "exec cat >> '$HOME/log'"
+	done
+	talk 2 alice bob
+	kill "$(pgrep -P "$(parent_of alice)" -x tail)"
+	hears alice ': down: killed by signal 15'
+	hears alice ': up$'
+	say bob 'to whom it may concern'
+	sees alice 'bob: to whom it may concern'
+	say alice 'all there again'
+	sees bob 'alice: all there again'
+	# Both at once: up when both are.
+	# shellcheck disable=SC2046
+	kill $(pgrep -P "$(parent_of bob)" -x 'tail|cat')
+	hears bob ': up$'
+	say alice 'once more'
+	sees bob 'alice: once more'
+	say bob 'indeed'
+	sees alice 'bob: indeed'
+}
+
 # Is standard output of that process, a pipe, full?
 full() {
 	/usr/bin/python3 - "/proc/$1/fd/1" <<- 'EOF'
