@@ -330,6 +330,19 @@ close_link(struct zp_live *l, struct zp_live_link *link, const char *why)
 	l->ops->relay(l, link);
 }
 
+/*
+ * A command may print what it gets as it is, so that anybody who can publish
+ * has it say that it is down.  What gives us a record is not.
+ */
+static void
+heard_after_all(struct zp_live *l, struct zp_live_link *link)
+{
+	if (link->up || link->r->tells)
+		return;
+	link->told = false;
+	zp_live_came_up(l, link);
+}
+
 enum zp_err
 zp_live_hear(struct zp_live *l, struct zp_live_link *link)
 {
@@ -353,6 +366,7 @@ zp_live_hear(struct zp_live *l, struct zp_live_link *link)
 	/* Records come before the #live behind them, so they go first. */
 	while (!err && zp_reader_next(r, &rec)) {
 		records = true;
+		heard_after_all(l, link);
 		err = l->ops->record(l, link, &rec);
 	}
 	link->heard_at = l->now.ticks;

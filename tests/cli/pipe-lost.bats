@@ -137,6 +137,23 @@ teardown() {
 	sees alice 'bob: indeed'
 }
 
+@test "a stranger's line on a topic does not take a relay of commands away" {
+	: > log
+	for name in alice bob; do
+		member $name --sub "exec tail -n +1 -f '$HOME/log'" \
+			--pub "exec cat >> '$HOME/log'"
+	done
+	talk 2 alice bob
+	echo '#down by order' >> log
+	hears alice ': down: by order'
+	hears bob ': down: by order'
+	hears alice ': up$'
+	say alice 'by no order of yours'
+	sees bob 'alice: by no order of yours'
+	say bob 'of course'
+	sees alice 'bob: of course'
+}
+
 # Is standard output of that process, a pipe, full?
 full() {
 	/usr/bin/python3 - "/proc/$1/fd/1" <<- 'EOF'
