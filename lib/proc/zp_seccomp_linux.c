@@ -416,6 +416,18 @@ zp_seccomp_enter(unsigned flags)
 	return set_filter(&c, SECCOMP_FILTER_FLAG_SPEC_ALLOW);
 }
 
+/*
+ * Pairs of streams go nowhere else, and programs wake themselves by them.  Of
+ * other pairs each end can send to whatever Unix socket it names.
+ */
+static uint8_t
+emit_pair(struct code *c)
+{
+	emit_jump(c, BPF_JEQ, SOCK_STREAM, c->act[ALLOW], c->act[ACCES]);
+	emit(c, BPF_ALU | BPF_AND | BPF_K, 0xf); /* without its flags */
+	return emit_arg(c, 1);
+}
+
 bool
 zp_seccomp_transport(void)
 {
@@ -432,6 +444,7 @@ zp_seccomp_transport(void)
 	for (enum act act = NOSYS; act <= PERM; act++)
 		c.act[act] = emit_act(&c, act);
 	uint8_t family = emit_test(&c, 0, BPF_JEQ, AF_UNIX, ACCES, ALLOW);
+	uint8_t pair = emit_pair(&c);
 	uint8_t limits = emit_test(&c, 0, BPF_JEQ, 0, ALLOW, PERM);
 	uint8_t at = c.act[ALLOW];
 	for (size_t i = 0; i < sizeof(denied) / sizeof(*denied); i++)
@@ -439,6 +452,7 @@ zp_seccomp_transport(void)
 	for (uint32_t nr = 425; nr <= 427; nr++) /* io_uring */
 		at = emit_jump(&c, BPF_JEQ, nr, c.act[NOSYS], at);
 	at = emit_jump(&c, BPF_JEQ, __NR_prlimit64, limits, at);
+	at = emit_jump(&c, BPF_JEQ, __NR_socketpair, pair, at);
 	at = emit_jump(&c, BPF_JEQ, __NR_socket, family, at);
 #ifdef __x86_64__
 	at = emit_jump(&c, BPF_JGE, 0x40000000, c.act[KILL], at);

@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -692,6 +693,27 @@ no_lists(void)
 }
 #endif
 
+/* Both ends of a pair of datagrams reach whom they like, too. */
+static bool
+no_unix_pair(void)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0), pair[2];
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", tmp_path(dir, "daemon"));
+	unlink(a.sun_path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
+	    !apart())
+		return false;
+	for (int type = 1; type <= 10; type++) /* SOCK_PACKET */
+		if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) == 0 &&
+		    sendto(pair[0], "run", 3, 0, (struct sockaddr *)&a,
+			sizeof(a)) == 3 &&
+		    recv(fd, &a, 3, MSG_DONTWAIT) == 3)
+			return false;
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0;
+}
+
 static bool
 no_modes(void)
 {
@@ -762,6 +784,7 @@ test_transport(void)
 	OK(went_well(hides), "a command opens everything but what is hidden");
 	OK(went_well(hides_within), "what is hidden stays so in allowed trees");
 	OK(went_well(no_unix_socket), "a transport makes no Unix socket");
+	OK(went_well(no_unix_pair), "nor a pair that reaches others");
 	OK(went_well(no_modes), "nor does it change the modes of key files");
 #ifdef __linux__
 	OK(went_well(no_lists), "nor by an access list");
