@@ -151,13 +151,20 @@ returned(const struct zp_outbox_member *m, const struct zp_audience *now)
 }
 
 bool
+zp_audience_grew(const struct zp_audience *then, const struct zp_audience *now)
+{
+	for (size_t i = 0; i < now->n; i++)
+		if (!is_in(then, now->members[i].m.mid))
+			return true;
+	return false;
+}
+
+bool
 zp_audience_returned(
     const struct zp_audience *then, const struct zp_audience *now, uint64_t seq)
 {
-	bool any = false;
+	bool any = zp_audience_grew(then, now);
 
-	for (size_t i = 0; i < now->n; i++)
-		any = any || !is_in(then, now->members[i].m.mid);
 	for (size_t i = 0; i < then->n && any; i++) {
 		const struct zp_outbox_member *m = &then->members[i];
 		if (!m->left && m->seen <= seq && !is_in(now, m->m.mid) &&

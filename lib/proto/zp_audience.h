@@ -57,6 +57,10 @@ bool
 zp_audience_left(
     struct zp_audience *a, const uint8_t mid[static ZP_GROUP_MID_LEN]);
 
+/* Is there anybody now, as a session, who was not then? */
+bool
+zp_audience_grew(const struct zp_audience *then, const struct zp_audience *now);
+
 /*
  * Is somebody of `now` new to `then`, and are those who lack seq and are not
  * in `now` all there under a new session, by their identities?

@@ -10,6 +10,8 @@
 /* Where a body is sealed: it grows, and a body has a mebibyte at most. */
 #define SEAL_CAP (64u << 10)
 #define RESTORE_MOST (8u << 20)
+/* How often who is back is given the time of ZP_OUTBOX_STUCK_MS once more. */
+#define RETURNS 4
 
 static size_t
 kind_index(enum zp_kind kind)
@@ -408,7 +410,7 @@ cut_lines(struct zp_outbox *o, struct zp_outitem *it, char *text, size_t len)
 	it->text_len = len;
 	it->line = line;
 	it->n = n;
-	it->sent = it->began = 0;
+	it->sent = 0;
 	it->due = UINT64_MAX;
 	it->tries = 0;
 	o->bytes += len;
@@ -609,6 +611,11 @@ move(struct zp_outbox *o, struct zp_outitem *it)
 	enum zp_err err = seal(o, o->messages, it, it->body, it->body_len);
 	if (err)
 		return err;
+	/* Who is back is waited for as others were, but not time and again. */
+	if (zp_audience_grew(it->to, o->current) && it->anew < RETURNS) {
+		it->anew++;
+		it->began = 0;
+	}
 	zp_audience_drop(it->to);
 	it->to = o->current;
 	it->to->users++;

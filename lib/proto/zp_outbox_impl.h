@@ -37,7 +37,8 @@ struct zp_outitem {
 	size_t body_len;
 	struct zp_audience *to; /* of messages */
 	uint64_t sent; /* when a record of it went out last; 0: none did */
-	uint64_t began; /* and first, sealed to these members */
+	uint64_t began; /* and first, since somebody of `to` came back */
+	unsigned anew; /* how often that began again */
 	uint64_t due; /* when to look whether it must go again */
 	unsigned tries;
 	char *text; /* all its record lines */

@@ -755,6 +755,8 @@ say_all(void)
 static void
 stuck(void)
 {
+	unsigned times = 0;
+
 	begin(1);
 	current(conv('1', "bc"));
 	uint64_t n = say_all();
@@ -787,6 +789,47 @@ stuck(void)
 	heard('b', n);
 	pass(ZP_OUTBOX_STUCK_MS * 10);
 	IS(told.undelivered, 0, "a relay that lets nobody hear costs nothing");
+	end();
+
+	/* Keys may be changed every ten seconds, and any member can do it. */
+	begin(1);
+	current(conv('1', "bc"));
+	n = say_all();
+	heard('c', n);
+	for (char id = '1'; told.undelivered == 0 && id < '9'; id++) {
+		pass(ZP_OUTBOX_STUCK_MS / 3);
+		heard('b', 0);
+		current(conv((char)(id + 1), "bc"));
+		gone(id);
+		for (uint64_t seq = 0; drain(0) > 0 && seq < n; seq++)
+			shown(0, ZP_KIND_MESSAGE, seq);
+	}
+	OK(told.undelivered > 0 && told.undelivered < n / 8,
+	    "new keys do not begin the minute anew");
+	end();
+
+	/* Nor may one that has an identity come back for ever. */
+	begin(1);
+	struct conv *v = conv('1', "bc");
+	v->members[1] = member('b', '1', 1);
+	current(v);
+	n = say_all();
+	heard('c', n);
+	for (char id = '1'; told.undelivered == 0 && id < 'Z'; id++) {
+		pass(ZP_OUTBOX_STUCK_MS * 2 / 3);
+		heard(id, 0);
+		pass(1);
+		v = conv((char)(id + 1), "bc");
+		v->members[1] = member('b', (char)(id + 1), 1);
+		current(v);
+		left(id);
+		gone(id);
+		for (uint64_t seq = 0; drain(0) > 0 && seq < n; seq++)
+			shown(0, ZP_KIND_MESSAGE, seq);
+		times++;
+	}
+	OK(told.undelivered > 0 && told.undelivered < n / 8 && times > 2,
+	    "who comes back is waited for anew, but not for ever");
 	end();
 }
 
