@@ -67,7 +67,7 @@ struct zp_mleslinks {
 	const struct zp_url *url;
 	char host[HOST_MAX]; /* as a request has it, with its port */
 	int port;
-	bool tls;
+	struct zp_tls *tls; /* NULL: without */
 	size_t max;
 	unsigned keepalive;
 	struct zp_mleslink_events events;
@@ -219,6 +219,12 @@ write_out(struct zp_mleslink *l, struct lws *wsi)
 
 /* ---- what libwebsockets tells ---- */
 
+static bool
+begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
 /* Its reasons, in a user's words. */
 static const char *
 plain(const char *why)
@@ -227,15 +233,35 @@ plain(const char *why)
 		const char *begin, *words;
 	} of[] = {{"HS: ", "no Mles server answers there"},
 	    {"HTTP ", "no Mles server answers there"},
-	    {"SSL", "the TLS handshake failed"},
-	    {"connect SSL", "the TLS handshake failed"},
+	    {"read failed", "the server closed the link"},
 	    {"Timed out", "no answer in time"},
 	    {"Unable to connect", "cannot be reached"}};
 
 	for (size_t i = 0; i < sizeof(of) / sizeof(*of); i++)
-		if (strncmp(why, of[i].begin, strlen(of[i].begin)) == 0)
+		if (begins(why, of[i].begin))
 			return of[i].words;
 	return why;
+}
+
+/* Of TLS it tells that it failed, or errno as a number, and not why. */
+static void
+not_made(struct zp_mleslink *l, const char *why)
+{
+	static const char number[] = "connect SYSCALL ";
+	struct zp_tls *tls = l->all->tls;
+	char text[ZP_TLS_WHY];
+
+	if (begins(why, number)) {
+		int code = (int)strtol(why + sizeof(number) - 1, NULL, 10);
+		why = code > 0 ? strerror(code) : "the server closed the link";
+	} else if (tls != NULL &&
+	    (begins(why, "SSL") || begins(why, "connect SSL"))) {
+		zp_tls_why(tls, text);
+		why = text;
+	} else {
+		why = plain(why);
+	}
+	go_down(l, why);
 }
 
 /* What nobody acknowledges for so long will not arrive (RFC 5482). */
@@ -284,8 +310,7 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	} else if (reason == LWS_CALLBACK_WS_PEER_INITIATED_CLOSE) {
 		snprintf(l->why, sizeof(l->why), "the server closed the link");
 	} else if (reason == LWS_CALLBACK_CLIENT_CONNECTION_ERROR) {
-		go_down(
-		    l, in != NULL && len > 0 ? plain(in) : "cannot be reached");
+		not_made(l, in != NULL && len > 0 ? in : "cannot be reached");
 	} else if (reason == LWS_CALLBACK_CLIENT_CLOSED) {
 		go_down(l, "the link is lost");
 	}
@@ -299,7 +324,7 @@ static bool
 take_host(struct zp_mleslinks *all, const struct zp_url *url)
 {
 	bool v6 = strchr(url->host, ':') != NULL;
-	int usual = all->tls ? PORT_TLS : PORT_PLAIN;
+	int usual = all->tls != NULL ? PORT_TLS : PORT_PLAIN;
 	int n;
 
 	/* Percent-decoded, it may hold anything. */
@@ -327,7 +352,7 @@ zp_mleslinks_new(struct zp_mleslinks **links, const struct zp_url *url,
 		return ZP_ERR_MEMORY;
 	lws_set_log_level(0, NULL);
 	all->url = url;
-	all->tls = tls != NULL;
+	all->tls = tls;
 	all->max = max;
 	all->keepalive = keepalive;
 	all->events = *events;
@@ -408,9 +433,9 @@ zp_mleslink_open(struct zp_mleslinks *all, void *user, int64_t now)
 	    .address = all->url->host,
 	    .port = all->port,
 	    .ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT |
-		(all->tls ? LCCSCF_USE_SSL |
+		(all->tls != NULL ? LCCSCF_USE_SSL |
 			    LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK
-			  : 0),
+				  : 0),
 	    .path = *all->url->path != '\0' ? all->url->path : "/",
 	    .host = all->host,
 	    .protocol = PROTOCOL,

@@ -365,6 +365,28 @@ while True:
 	end reader
 }
 
+@test "of a port without TLS, or without Mles, it is told what is wrong" {
+	relay
+	records 1 1 > one
+	run zpinc-mles -t 1 "mles://127.0.0.1:$PORT" < one
+	[ "$status" -eq 5 ]
+	[[ "${lines[0]}" == *': TLS: wrong version number; trying again' ]]
+	/usr/bin/python3 -u -c 'import socket, struct
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1])
+while True:
+    c, _ = s.accept()
+    c.recv(1)
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    c.close()' > port 3>&- &
+	PIDS="$PIDS $!"
+	wait_until has_line port '[0-9]'
+	run zpinc-mles -t 1 "mles://127.0.0.1:$(cat port)" < one
+	[[ "${lines[0]}" == *': Connection reset by peer; trying again' ]]
+	run zpinc-mles -t 1 "mles+ws://127.0.0.1:$(cat port)" < one
+	[[ "${lines[0]}" == *': the server closed the link; trying again' ]]
+}
+
 @test "a certificate of nobody we know, or of another name, is refused" {
 	tls_make tls
 	relay --tls tls/server.pem tls/server.key
