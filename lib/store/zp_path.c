@@ -43,6 +43,17 @@ join(char to[static ZP_PATH_MAX], const char *const *parts)
 
 #define JOIN(to, ...) join(to, (const char *const[]){__VA_ARGS__, NULL})
 
+/* Without slashes at its end; "" is the root. */
+static enum zp_err
+bare(char to[static ZP_PATH_MAX], const char *dir)
+{
+	enum zp_err err = JOIN(to, dir);
+
+	for (size_t n = err ? 0 : strlen(to); n > 0 && to[n - 1] == '/'; n--)
+		to[n - 1] = '\0';
+	return err;
+}
+
 /*
  * A folder of the XDG Base Directory Specification: the variable, if it is
  * an absolute path; else `below` in $HOME.
@@ -53,12 +64,16 @@ base_folder(
 {
 	const char *dir = getenv(variable);
 	const char *home = getenv("HOME");
+	char folder[ZP_PATH_MAX];
+	enum zp_err err = ZP_ERR_NOT_FOUND;
 
-	if (dir != NULL && dir[0] == '/')
-		return JOIN(to, dir, "/zpinc");
-	if (home == NULL || home[0] != '/')
-		return ZP_ERR_NOT_FOUND;
-	return JOIN(to, home, "/", below, "/zpinc");
+	if (dir != NULL && dir[0] == '/') {
+		err = bare(folder, dir);
+		return err ? err : JOIN(to, folder, "/zpinc");
+	}
+	if (home != NULL && home[0] == '/')
+		err = bare(folder, home);
+	return err ? err : JOIN(to, folder, "/", below, "/zpinc");
 }
 
 enum zp_err
@@ -122,15 +137,16 @@ static enum zp_err
 make_folders(char *path)
 {
 	struct stat st;
-	const char *home = getenv("HOME");
-	size_t n = home != NULL ? strlen(home) : 0;
+	const char *set = getenv("HOME");
+	char home[ZP_PATH_MAX];
+	size_t n = set != NULL && bare(home, set) == ZP_OK ? strlen(home) : 0;
 	int why = 0; /* the first failure; later ones follow from it */
 
 	/* As a rule it is there already. */
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return ZP_OK;
 	/* A home that is not there is not meant to be: /nonexistent, say. */
-	bool below = n > 1 && strncmp(path, home, n) == 0 && path[n] == '/';
+	bool below = n > 0 && strncmp(path, home, n) == 0 && path[n] == '/';
 	if (below && stat(home, &st) != 0)
 		return ZP_ERR_IO;
 	for (char *p = path + 1;; p++) {

@@ -195,6 +195,20 @@ TOOLS=(zpinc-key zpinc-seal zpinc-open zpinc-handshake zpinc-pipe zpinc-file
 	[[ "${lines[0]}" == *'neither XDG_CONFIG_HOME nor HOME is set' ]]
 }
 
+@test "a home with a slash at its end makes no double slash in a path" {
+	unset XDG_CONFIG_HOME CREDENTIALS_DIRECTORY
+	HOME=/ run zpinc-seal -k none < /dev/null
+	[[ "${lines[1]}" == *' looked up in /.config/zpinc' ]]
+	HOME=$HOME/ run zpinc-seal -k none < /dev/null
+	[[ "${lines[1]}" == *" looked up in $HOME/.config/zpinc" ]]
+	XDG_CONFIG_HOME=$HOME/ run zpinc-seal -k none < /dev/null
+	[[ "${lines[1]}" == *" looked up in $HOME/zpinc" ]]
+	# And one that is not there is not made.
+	HOME=$HOME/none/ run zpinc-key identity
+	[ "$status" -eq 5 ]
+	[ ! -e none ]
+}
+
 @test "a folder of keys that cannot be looked into is told as that" {
 	local root=()
 	# root looks into all, unless without this privilege.
