@@ -177,6 +177,13 @@ static const struct {
 	    N(options), take}},
 };
 
+/* Who asks what there is has named none of them. */
+static const struct zp_keytool_command all = {
+    "zpinc-key trust [list] [-k KEY] [--trust FILE]\n"
+    "       zpinc-key trust pin -k KEY [--trust FILE] UID IDENTITY\n"
+    "       zpinc-key trust forget -k KEY [--trust FILE] UID",
+    options, N(options), take};
+
 /* Has it what it needs? */
 static enum zp_err
 check(const struct trust *t, const struct zp_opts *o, size_t verb)
@@ -193,14 +200,14 @@ check(const struct trust *t, const struct zp_opts *o, size_t verb)
 }
 
 static enum zp_exit
-run(size_t verb, int argc, char **argv)
+run(size_t verb, const struct zp_keytool_command *command, int argc,
+    char **argv)
 {
 	struct trust t = {0};
 	struct zp_opts o;
 	enum zp_exit status;
 
-	if (!zp_keytool_options(
-		&verbs[verb].command, &o, argc, argv, &t, &status))
+	if (!zp_keytool_options(command, &o, argc, argv, &t, &status))
 		return status;
 	enum zp_err err = check(&t, &o, verb);
 	if (!err)
@@ -220,10 +227,10 @@ zp_keytrust(int argc, char **argv)
 {
 	/* `trust` alone lists, and so do `trust -k KEY` and its like. */
 	if (argc < 2 || argv[1][0] == '-')
-		return run(0, argc, argv);
+		return run(0, &all, argc, argv);
 	for (size_t i = 0; i < N(verbs); i++)
 		if (strcmp(argv[1], verbs[i].name) == 0)
-			return run(i, argc - 1, argv + 1);
+			return run(i, &verbs[i].command, argc - 1, argv + 1);
 	char name[ZP_SAY_NAME];
 	zp_say(ZP_KEYTOOL, "trust %s: no such command",
 	    zp_say_name(name, argv[1]));

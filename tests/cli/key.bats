@@ -318,6 +318,15 @@ sys.exit(subprocess.run(["zpinc-key"] + sys.argv[1:], stdout=w).returncode)' \
 	[ "$output" = "" ]
 }
 
+@test "trust --help tells all three things that trust does" {
+	run -0 zpinc-key trust --help
+	[ "${lines[0]}" = 'usage: zpinc-key trust [list] [-k KEY] [--trust FILE]' ]
+	[[ "${lines[1]}" == *' trust pin -k KEY '*' UID IDENTITY' ]]
+	[[ "${lines[2]}" == *' trust forget -k KEY '*' UID' ]]
+	run -0 zpinc-key trust pin --help
+	[[ "$output" != *forget* ]]
+}
+
 @test "an identity is private, its public half can be pinned and forgotten" {
 	zpinc-key new --random -c ops -o a 2>err
 	zpinc-key identity 2>err
