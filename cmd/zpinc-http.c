@@ -315,9 +315,34 @@ said(const struct request *r, char to[static SAID])
 	return to;
 }
 
-static const char *
-curl_said(const struct request *r, CURLcode code)
+/*
+ * How long it took is another number each time, and what is said of a relay
+ * that stays away is said once.
+ */
+static void
+drop_duration(char *text)
 {
+	static const char after[] = " after ";
+	char *at = strstr(text, after);
+	char *end = at != NULL ? at + sizeof(after) - 1 : NULL;
+	size_t digits = end != NULL ? strspn(end, "0123456789") : 0;
+
+	if (digits == 0)
+		return;
+	end += digits;
+	if (strncmp(end, " milliseconds", 13) == 0)
+		end += 13;
+	else if (strncmp(end, " ms", 3) == 0)
+		end += 3;
+	else
+		return;
+	memmove(at, end, strlen(end) + 1);
+}
+
+static const char *
+curl_said(struct request *r, CURLcode code)
+{
+	drop_duration(r->error);
 	return r->error[0] != '\0' ? r->error : curl_easy_strerror(code);
 }
 

@@ -101,6 +101,16 @@ subscribe() { # NAME ARGUMENT...
 	[[ "$output" == *"HTTP 302 Found, to https://elsewhere.example/x"* ]]
 }
 
+@test "a relay that stays away is told once, however long it takes to see it" {
+	status=0
+	timeout 20 "$HTTP" -t 1 http://127.0.0.1:1/x 2> err < <(records 1 1) ||
+		status=$?
+	[ "$status" -eq 5 ]
+	[ "$(wc -l < err)" -eq 2 ]
+	run ! grep -E ' [0-9]+ (ms|milliseconds)' err
+	grep -q '127.0.0.1.*; trying again$' err
+}
+
 @test "a page that is no stream of events is no relay" {
 	relay
 	run "$HTTP" "http://$RELAY/status/200" "$TOPIC" < /dev/null
