@@ -338,8 +338,13 @@ close_link(struct mqtt *m)
 static void
 down(struct mqtt *m, const char *why)
 {
+	size_t n = strlen(why);
+
+	/* libmosquitto ends its sentences, and more is said behind them. */
+	if (n > 0 && why[n - 1] == '.')
+		n--;
 	m->lost = true;
-	zp_transport_down(m->t, "%s", why);
+	zp_transport_down(m->t, "%.*s", (int)n, why);
 }
 
 /*

@@ -364,6 +364,20 @@ tls_broker() {
 	[[ "$output" == *'TLS: wrong version number; trying again'* ]]
 }
 
+@test "of a server that hangs up it is told so, in one sentence" {
+	python3 -u -c 'import socket
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1])
+while True:
+    s.accept()[0].close()' > port 3>&- &
+	PIDS="$PIDS $!"
+	wait_until has_line port '[0-9]'
+	run zpinc_mqtt -1 -t 1 "mqtt://127.0.0.1:$(cat port)" "$TOPIC"
+	[ "$status" -eq 5 ]
+	[[ "$output" == *'; trying again'* ]]
+	[[ "$output" != *'.; '* ]]
+}
+
 @test "a certificate of nobody we know, or of another name, is refused" {
 	tls_make tls
 	tls_broker
