@@ -421,7 +421,8 @@ read_stdin(struct zp_transport *t)
 	}
 	if (err) {
 		char buf[ZP_SAY_NAME];
-		zp_transport_warn(t, "stdin: %s", zp_say_err(buf, err));
+		zp_transport_warn(
+		    t, "standard input: %s", zp_say_err(buf, err));
 		t->lost = true;
 		t->in.in.eof = true;
 	}
@@ -639,20 +640,23 @@ tell_no_record(struct zp_transport *t)
 static enum zp_exit
 outcome(struct zp_transport *t)
 {
+	bool broke = t->error != ZP_OK && t->error != ZP_ERR_UNDELIVERED;
+
 	tell_no_record(t);
 	if (t->queue.count > 0 || t->in_waits) {
+		if (t->shown == ZP_SHOWN_NOTHING && !t->stopping && !broke &&
+		    t->out.error == 0)
+			zp_transport_warn(t, "there was no answer in time");
 		tell_undelivered(t);
 		t->lost = true;
 	}
-	if (t->error != ZP_OK && t->error != ZP_ERR_UNDELIVERED)
+	if (broke)
 		return zp_err_status(t->error);
 	if (t->out.error != 0 && t->out.error != EPIPE) {
 		errno = t->out.error;
-		zp_transport_warn(t, "stdout: %s", strerror(errno));
+		zp_transport_warn(t, "standard output: %s", strerror(errno));
 		return ZP_EXIT_IO;
 	}
-	if (t->shown == ZP_SHOWN_NOTHING && !t->stopping && t->lost)
-		zp_transport_warn(t, "there was no answer in time");
 	if (t->args.once && !t->live_seen && !t->stopping) {
 		zp_transport_warn(t, "the history did not come in time");
 		return ZP_EXIT_IO;

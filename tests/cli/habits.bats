@@ -117,11 +117,15 @@ TOOLS=(zpinc-key zpinc-seal zpinc-open zpinc-handshake zpinc-pipe zpinc-file
 		sleep 0.02
 	done
 	echo note | zpinc-seal -k ./ops.key > rec
+	# An input that cannot be read is not blamed on the server.
+	run bash -c "zpinc-mqtt -t 1 mqtt://127.0.0.1:$(cat port) < ."
+	[ "$status" -eq 5 ]
+	[ "$output" = "zpinc-mqtt: mqtt://127.0.0.1:$(cat port): standard input: Is a directory" ]
 	run bash -c "zpinc-mqtt -t 1 mqtt://127.0.0.1:$(cat port) < rec"
 	kill "$mute"
 	[ "$status" -eq 5 ]
-	[[ "$output" == *': there was no answer in time'* ]]
-	[[ "$output" == *': not delivered: record 1 of the input'* ]]
+	[[ "${lines[0]}" == *': there was no answer in time' ]]
+	[[ "${lines[1]}" == *': not delivered: record 1 of the input' ]]
 }
 
 @test "a password in a URL's file that others can read is refused" {
