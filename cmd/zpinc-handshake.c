@@ -298,6 +298,8 @@ open_known(struct tool *t)
 	if (err)
 		zp_load_say(TOOL, t->trust ? t->trust : "known identities", err,
 		    &fault);
+	if (err && t->trust == NULL)
+		zp_hint("--trust FILE keeps them elsewhere");
 	return err == ZP_ERR_NOT_FOUND ? ZP_ERR_KEY : err;
 }
 

@@ -46,9 +46,9 @@ fail(const struct trust *t, enum zp_err err, const struct zp_fault *fault)
 				    : "known identities";
 
 	zp_load_say(ZP_KEYTOOL, path, err, fault);
-	if (err == ZP_ERR_IO && t->path == NULL)
+	if ((err == ZP_ERR_IO || err == ZP_ERR_NOT_FOUND) && t->path == NULL)
 		zp_hint("--trust FILE keeps known identities elsewhere");
-	return err;
+	return err == ZP_ERR_NOT_FOUND ? ZP_ERR_KEY : err;
 }
 
 /* The file, and the channel's topic if a key was given. */

@@ -347,7 +347,7 @@ end_change(struct zp_known *k, enum zp_err err, int lock)
  * later.  Where it cannot be made, there is nothing in it to be read either.
  */
 static enum zp_err
-set_path(struct zp_known *k, const char *path)
+set_path(struct zp_known *k, const char *path, struct zp_fault *fault)
 {
 	enum zp_err err = ZP_ERR_IO;
 
@@ -355,6 +355,9 @@ set_path(struct zp_known *k, const char *path)
 		err = zp_path_state(k->path, "known", true);
 	if (path == NULL && err == ZP_ERR_IO)
 		err = zp_path_state(k->path, "known", false);
+	if (path == NULL && err == ZP_ERR_NOT_FOUND)
+		return zp_fault_set(
+		    fault, err, 0, "neither XDG_STATE_HOME nor HOME is set");
 	if (path == NULL)
 		return err;
 	if (strlen(path) >= sizeof(k->path))
@@ -376,7 +379,7 @@ zp_known_open(
 	n->pin_new = pin_new;
 	n->by_default = path == NULL;
 	zp_secret_random(n->hash_key, sizeof(n->hash_key));
-	err = set_path(n, path);
+	err = set_path(n, path, fault);
 	if (!err)
 		err = reload(n, fault);
 	if (err)

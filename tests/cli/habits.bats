@@ -199,6 +199,23 @@ TOOLS=(zpinc-key zpinc-seal zpinc-open zpinc-handshake zpinc-pipe zpinc-file
 	[[ "${lines[0]}" == *'neither XDG_CONFIG_HOME nor HOME is set' ]]
 }
 
+@test "without a home it is told why there are no known identities" {
+	unset XDG_CONFIG_HOME XDG_STATE_HOME
+	while read -r tool rest; do
+		# Words are meant to be split.
+		# shellcheck disable=SC2086
+		run env -u HOME $tool $rest < /dev/null
+		[ "$status" -eq 3 ]
+		[ "${lines[0]}" = "$tool: known identities: neither XDG_STATE_HOME nor HOME is set" ]
+		[[ "${lines[1]}" == 'hint: --trust FILE keeps '*' elsewhere' ]]
+	done <<-END
+		zpinc-open -k ./ops.key
+		zpinc-key trust list
+		zpinc-pipe -k ./ops.key $RELAY
+		zpinc-handshake -k ./ops.key -o conv $RELAY
+	END
+}
+
 @test "a home with a slash at its end makes no double slash in a path" {
 	unset XDG_CONFIG_HOME CREDENTIALS_DIRECTORY
 	HOME=/ run zpinc-seal -k none < /dev/null
