@@ -55,7 +55,7 @@ struct expected {
 
 /* The same complaint in a row is said once and counted. */
 struct complaint {
-	char uid[ZP_NAME_MAX + 1];
+	char who[ZP_SAY_NAME]; /* as it was shown */
 	enum zp_err err;
 	uint64_t more;
 };
@@ -194,11 +194,8 @@ zp_inbox_settle(struct zp_inbox *in)
 static void
 say_more(struct zp_inbox *in)
 {
-	char name[ZP_SAY_NAME];
-
 	if (in->last.more > 0)
-		zp_say(in->c.tool, "%s: the same %llu times more",
-		    zp_say_uid(name, in->last.uid),
+		zp_say(in->c.tool, "%s: the same %llu times more", in->last.who,
 		    (unsigned long long)in->last.more);
 	in->last.more = 0;
 }
@@ -216,14 +213,12 @@ may_say(struct zp_inbox *in, enum zp_err err)
 	return may;
 }
 
-/* A record of a known sender that is not shown, and why.  Was it said? */
+/* A record that is not shown, and why, or of a sender.  Was it said? */
 static bool
-complain(
-    struct zp_inbox *in, const char *uid, enum zp_err err, const char *what)
+complain_of(
+    struct zp_inbox *in, const char *who, enum zp_err err, const char *what)
 {
-	char name[ZP_SAY_NAME];
-
-	if (in->last.err == err && strcmp(in->last.uid, uid) == 0) {
+	if (in->last.err == err && strcmp(in->last.who, who) == 0) {
 		in->last.more++;
 		return false;
 	}
@@ -232,10 +227,18 @@ complain(
 	(void)!zp_inbox_settle(in);
 	say_more(in);
 	in->last.err = err;
-	snprintf(in->last.uid, sizeof(in->last.uid), "%s", uid);
-	zp_say(in->c.tool, "%s: %s", zp_say_uid(name, uid),
-	    what ? what : zp_err_text(err));
+	snprintf(in->last.who, sizeof(in->last.who), "%s", who);
+	zp_say(in->c.tool, "%s: %s", who, what ? what : zp_err_text(err));
 	return true;
+}
+
+static bool
+complain(
+    struct zp_inbox *in, const char *uid, enum zp_err err, const char *what)
+{
+	char name[ZP_SAY_NAME];
+
+	return complain_of(in, zp_say_uid(name, uid), err, what);
 }
 
 const char *
@@ -768,10 +771,10 @@ say_bad(struct zp_inbox *in, uint64_t number, enum zp_err err, const char *what)
 
 	snprintf(who, sizeof(who), "record %llu", (unsigned long long)number);
 	snprintf(text, sizeof(text), "%s: not shown", what);
-	if (in->last.err == err && strncmp(in->last.uid, who, 7) == 0)
+	if (in->last.err == err && strncmp(in->last.who, who, 7) == 0)
 		in->last.more++;
 	else
-		complain(in, who, err, text);
+		complain_of(in, who, err, text);
 }
 
 enum zp_err
@@ -964,8 +967,9 @@ zp_inbox_finish(struct zp_inbox *in)
 	check_expected(in);
 	if (in->ours_unopened > 0 && in->opened == 0) {
 		zp_say(in->c.tool,
-		    "%llu records of this channel, and none could be opened",
-		    (unsigned long long)in->ours_unopened);
+		    "%llu record%s of this channel, and none could be opened",
+		    (unsigned long long)in->ours_unopened,
+		    in->ours_unopened == 1 ? "" : "s");
 		zp_hint("is it the same password, channel and --work?");
 		set_status(in, ZP_EXIT_REFUSED);
 	}
