@@ -70,6 +70,7 @@ struct zp_inbox {
 	struct complaint last;
 	struct zp_budget lines[2]; /* about records; about identities */
 	uint64_t unsaid;
+	bool told_raw; /* how to have bodies that are too long */
 	enum zp_err unsettled; /* new identities could not be written */
 	uint64_t now; /* ms since 1970, once a batch */
 	uint64_t ticks, refreshed;
@@ -260,6 +261,9 @@ give_up(void *arg, const char *uid, uint64_t time, enum zp_err why, bool begun)
 	    time ? say_time(when, time, in->now) : "",
 	    why == ZP_ERR_CUT ? "parts are missing" : zp_err_text(why),
 	    begun ? "; what was written is not all of it" : "; not shown");
+	if (why == ZP_ERR_TOO_LONG && !in->told_raw)
+		zp_hint("zpinc-open --raw writes a body of any length");
+	in->told_raw = in->told_raw || why == ZP_ERR_TOO_LONG;
 	set_status(in, why == ZP_ERR_MEMORY ? ZP_EXIT_IO : ZP_EXIT_REFUSED);
 }
 

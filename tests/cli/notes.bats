@@ -378,6 +378,19 @@ open() { zpinc-open -k ./k.key "$@"; }
 	[ "$(zpinc-open -k ./k.key <<<"$output")" = $'before\nafter' ]
 }
 
+@test "a body too long to be shown is told, and how to have it" {
+	local i
+	for i in 1 2; do
+		head -c 1100000 /dev/zero | zpinc-seal -w -k ./k.key -u alice
+	done >r
+	quiet zpinc-open -k ./k.key <r
+	[ "$status" = 1 ]
+	[ "$output" = "" ]
+	errors 2 '^zpinc-open: alice: the body of .*: too long; not shown$'
+	[ "$(grep -c '^hint: .*--raw' err)" = 1 ]
+	[ "$(zpinc-open -k ./k.key --raw <r | wc -c)" = 2200000 ]
+}
+
 @test "a 2 MiB line of rubbish is passed over" {
 	{
 		head -c 2097152 /dev/zero | tr '\0' A
