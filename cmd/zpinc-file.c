@@ -425,16 +425,16 @@ cursor(void *self, char *to, size_t cap)
 static bool
 have_id(struct file *f)
 {
-	const char *why = NULL;
+	char why[ZP_WRITER_WHY];
 
 	if (f->id[0] != '\0')
 		return true;
-	if (zp_writer_id(f->id, &why) != ZP_OK) {
+	if (zp_writer_id(f->id, why) != ZP_OK) {
 		f->id[0] = '\0';
 		zp_transport_fail(f->t, ZP_ERR_IO, "no random numbers");
 		return false;
 	}
-	if (why != NULL) {
+	if (why[0] != '\0') {
 		zp_transport_warn(
 		    f->t, "%s: a new file is begun with every run", why);
 		zp_hint("set XDG_STATE_HOME to a folder that lasts");

@@ -43,15 +43,26 @@ host_name(char *host, size_t cap)
 		host[0] = '_';
 }
 
+/* Its length without slashes at its end. */
+static size_t
+bare(const char *dir)
+{
+	size_t n = strlen(dir);
+
+	while (n > 0 && dir[n - 1] == '/')
+		n--;
+	return n;
+}
+
 /* Makes all folders of the path in front of its last slash, but for HOME. */
 static bool
 make_parents(char *path)
 {
 	const char *home = getenv("HOME");
-	size_t n = home != NULL ? strlen(home) : 0;
+	size_t n = home != NULL ? bare(home) : 0;
 
 	/* A home that is not there is not meant to be: /nonexistent, say. */
-	if (n > 1 && strncmp(path, home, n) == 0 && path[n] == '/' &&
+	if (n > 0 && strncmp(path, home, n) == 0 && path[n] == '/' &&
 	    access(home, F_OK) != 0)
 		return false;
 	for (char *s = path + 1; (s = strchr(s, '/')) != NULL; s++) {
@@ -76,10 +87,12 @@ state_path(char path[static PATH_MAX])
 	host_name(host, sizeof(host));
 	/* The XDG specification has relative paths ignored. */
 	if (state != NULL && state[0] == '/')
-		n = snprintf(path, PATH_MAX, "%s/zpinc/writer/%s", state, host);
+		n = snprintf(path, PATH_MAX, "%.*s/zpinc/writer/%s",
+		    (int)bare(state), state, host);
 	else if (home != NULL && home[0] == '/')
-		n = snprintf(path, PATH_MAX, "%s/.local/state/zpinc/writer/%s",
-		    home, host);
+		n = snprintf(path, PATH_MAX,
+		    "%.*s/.local/state/zpinc/writer/%s", (int)bare(home), home,
+		    host);
 	else
 		return false;
 	return n > 0 && n < PATH_MAX;
@@ -132,24 +145,26 @@ keep(const char *path, const char *id)
 }
 
 enum zp_err
-zp_writer_id(char id[static ZP_WRITER_ID_LEN + 1], const char **why)
+zp_writer_id(
+    char id[static ZP_WRITER_ID_LEN + 1], char why[static ZP_WRITER_WHY])
 {
 	char path[PATH_MAX], fresh[ZP_WRITER_ID_LEN + 1];
 	enum zp_err err = random_id(fresh);
 
 	if (err)
 		return err;
-	*why = NULL;
+	why[0] = '\0';
 	if (!state_path(path))
-		*why = "neither XDG_STATE_HOME nor HOME is set";
+		snprintf(why, ZP_WRITER_WHY,
+		    "neither XDG_STATE_HOME nor HOME is set");
 	else if (load(path, id))
 		return ZP_OK;
 	else if (!make_parents(path) || !keep(path, fresh))
-		*why = "the state folder cannot be written";
+		snprintf(why, ZP_WRITER_WHY, "%s cannot be written", path);
 	else if (load(path, id))
 		return ZP_OK;
 	else
-		*why = "the file in the state folder is damaged";
+		snprintf(why, ZP_WRITER_WHY, "%s is damaged", path);
 	memcpy(id, fresh, sizeof(fresh));
 	return ZP_OK;
 }

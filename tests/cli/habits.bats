@@ -278,7 +278,7 @@ TOOLS=(zpinc-key zpinc-seal zpinc-open zpinc-handshake zpinc-pipe zpinc-file
 	[ "$status" -eq 5 ]
 	[ "${lines[0]}" = "zpinc-key: $PWD/none/.config/zpinc: No such file or directory" ]
 	echo note | zpinc-seal -k ./ops.key | HOME=$PWD/none zpinc-file "$RELAY" 2> err
-	grep -q 'the state folder cannot be written' err
+	grep -q "$PWD/none/.local/state/zpinc/writer/.* cannot be written: a new" err
 	[ ! -e none ]
 	mkdir none
 	HOME=$PWD/none run -0 zpinc-key new --random -c ops
