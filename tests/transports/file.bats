@@ -217,7 +217,8 @@ grown() {
 	wait_until has_all writer.out 1 3
 	mv above away
 	records 4 6 | say writer
-	wait_until has_line writer.out '^#down cannot write'
+	# Its writer, or its reader, whichever looks first.
+	wait_until has_line writer.out '^#down '
 	mkdir above
 	wait_until has_all writer.out 4 6
 	[ "$(grep -E '^#(up|down|live)' writer.out | cut -d ' ' -f 1 |
