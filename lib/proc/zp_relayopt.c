@@ -16,6 +16,8 @@ complain(const char *tool, const char *what)
 static enum zp_err
 say_none(const char *tool, const char *arg, enum zp_err err)
 {
+	char name[ZP_SAY_NAME];
+
 	if (err == ZP_ERR_USAGE) {
 		zp_say(tool,
 		    "a URL with a password is not taken from the "
@@ -28,6 +30,8 @@ say_none(const char *tool, const char *arg, enum zp_err err)
 					  : "the URL is empty");
 	} else {
 		zp_say_fail(tool, arg, err);
+		if (err == ZP_ERR_MODE)
+			zp_hint("chmod 600 %s", zp_say_name(name, arg + 1));
 	}
 	return ZP_ERR_USAGE;
 }
