@@ -2,10 +2,12 @@
  * zpinc-handshake: makes one conversation with others who are online, and
  * leaves its key in a file.
  */
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <linux/magic.h>
@@ -207,6 +209,7 @@ static enum zp_err
 check_out(const struct tool *t)
 {
 	char dir[ZP_PATH_MAX];
+	struct stat st;
 
 	if (strlen(t->out) >= ZP_PATH_MAX)
 		return zp_say_fail(TOOL, t->out, ZP_ERR_TOO_LONG);
@@ -214,6 +217,10 @@ check_out(const struct tool *t)
 		zp_say_fail(TOOL, t->out, ZP_ERR_EXISTS);
 		zp_hint("-f replaces it");
 		return ZP_ERR_EXISTS;
+	}
+	if (stat(t->out, &st) == 0 && S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
+		return zp_say_fail(TOOL, t->out, ZP_ERR_IO);
 	}
 	folder_of(dir, t->out);
 	return access(dir, W_OK | X_OK) == 0

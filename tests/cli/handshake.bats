@@ -118,6 +118,9 @@ teardown() {
 	[[ "$output" = *"exists already"*"-f replaces it"* ]]
 	[ "$(cat a.conv)" = mine ]
 	run -5 zpinc-handshake -k ./ops.key -o ./nowhere/a.conv "$RELAY"
+	mkdir folder
+	run -5 zpinc-handshake -t 1 -f -k ./ops.key -o ./folder "$RELAY"
+	[ "$output" = 'zpinc-handshake: ./folder: Is a directory' ]
 }
 
 @test "what makes no sense is refused with exit 2" {
