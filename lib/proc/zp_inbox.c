@@ -196,8 +196,9 @@ static void
 say_more(struct zp_inbox *in)
 {
 	if (in->last.more > 0)
-		zp_say(in->c.tool, "%s: the same %llu times more", in->last.who,
-		    (unsigned long long)in->last.more);
+		zp_say(in->c.tool, "%s: the same %llu time%s more",
+		    in->last.who, (unsigned long long)in->last.more,
+		    in->last.more == 1 ? "" : "s");
 	in->last.more = 0;
 }
 
@@ -978,8 +979,8 @@ zp_inbox_finish(struct zp_inbox *in)
 		set_status(in, ZP_EXIT_REFUSED);
 	}
 	if (in->c.strict && in->noise > 0) {
-		zp_say(in->c.tool, "%llu records that no key in hand opens",
-		    (unsigned long long)in->noise);
+		zp_say(in->c.tool, "%llu record%s that no key in hand opens",
+		    (unsigned long long)in->noise, in->noise == 1 ? "" : "s");
 		set_status(in, ZP_EXIT_REFUSED);
 	}
 	summary(in);

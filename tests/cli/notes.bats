@@ -289,7 +289,7 @@ open() { zpinc-open -k ./k.key "$@"; }
 	[ -z "$output" ]
 	quiet zpinc-open -k ./other.key --strict <r
 	[ "$status" = 1 ]
-	errors 1 '1 records that no key in hand opens'
+	errors 1 '1 record that no key in hand opens'
 }
 
 @test "records of this channel that do not open are an error" {
