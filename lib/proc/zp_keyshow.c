@@ -85,7 +85,10 @@ find_topic(const struct show *s, const struct zp_keyfile *kf,
 	const struct zp_suite_ops *ops = zp_keyfile_ops(kf);
 	enum zp_err err = ZP_OK;
 
-	if (s->uid != NULL) {
+	if (s->uid != NULL && s->live) {
+		zp_say(ZP_KEYTOOL, "either --live or -u");
+		err = ZP_ERR_USAGE;
+	} else if (s->uid != NULL) {
 		err = ops->pseudonym(kf, s->uid, to);
 		if (err)
 			zp_say(ZP_KEYTOOL, "-u: %s", zp_err_text(err));

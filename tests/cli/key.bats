@@ -318,6 +318,14 @@ sys.exit(subprocess.run(["zpinc-key"] + sys.argv[1:], stdout=w).returncode)' \
 	[ "$output" = "" ]
 }
 
+@test "a topic is that of hellos or that of a user, not both" {
+	zpinc-key new --random -c ops -o a 2>err
+	quiet zpinc-key topic -k ./a --live -u alice
+	[ "$status" = 2 ]
+	[ "$output" = "" ]
+	errors 1 '^zpinc-key: either --live or -u$'
+}
+
 @test "trust --help tells all three things that trust does" {
 	run -0 zpinc-key trust --help
 	[ "${lines[0]}" = 'usage: zpinc-key trust [list] [-k KEY] [--trust FILE]' ]
