@@ -346,6 +346,24 @@ curl_said(struct request *r, CURLcode code)
 	return r->error[0] != '\0' ? r->error : curl_easy_strerror(code);
 }
 
+/* Whom nobody vouches for is not who was meant, unless it worked before. */
+static bool
+is_hopeless(const struct http *h, CURLcode code)
+{
+	return code == CURLE_PEER_FAILED_VERIFICATION && !h->ever_up;
+}
+
+static void
+link_failed(struct http *h, struct request *r, CURLcode code)
+{
+	const char *why = curl_said(r, code);
+
+	if (is_hopeless(h, code))
+		zp_transport_fail(h->t, ZP_ERR_RELAY, "%s", why);
+	else
+		zp_transport_down(h->t, "%s", why);
+}
+
 /* Will the same request do better later? */
 static bool
 is_passing(long status)
@@ -639,7 +657,7 @@ asked(struct http *h, CURLcode code)
 
 	/* We may have ended it ourselves. */
 	if (code != CURLE_OK && code != CURLE_WRITE_ERROR) {
-		zp_transport_down(h->t, "%s", curl_said(r, code));
+		link_failed(h, r, code);
 		return;
 	}
 	if (r->status >= 500) {
@@ -878,7 +896,7 @@ stream_ended(struct http *h, size_t i, CURLcode code)
 		obey(h, r);
 		not_opened(h, i);
 	} else if (code != CURLE_OK) {
-		zp_transport_down(h->t, "%s", curl_said(r, code));
+		link_failed(h, r, code);
 	} else if (h->ntfy && i == 0 && h->history) {
 		h->history = false;
 		open_stream(h, i);
@@ -1161,7 +1179,9 @@ posted(struct http *h, CURLcode code)
 	struct request *r = &h->req[POST];
 	char text[SAID];
 
-	if (code != CURLE_OK) {
+	if (code != CURLE_OK && is_hopeless(h, code)) {
+		link_failed(h, r, code);
+	} else if (code != CURLE_OK) {
 		stall(h, curl_said(r, code));
 	} else if (r->status / 100 == 2 && !is_page(r)) {
 		acknowledge(h, h->n_posted);

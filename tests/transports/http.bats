@@ -294,9 +294,13 @@ certificates() {
 	nchan_start
 	url=https://localhost:$NCHAN_PORT/ops
 	# No authority that is known vouches for it.
-	run "$HTTP" -t 0.2 "$url" < <(records 1 1)
+	run timeout 20 "$HTTP" "$url" < <(records 1 1)
 	[ "$status" -eq 5 ]
 	[[ "$output" == *certificate* ]]
+	[[ "$output" != *'trying again'* ]]
+	run timeout 20 "$HTTP" "$url" "$TOPIC" < /dev/null
+	[ "$status" -eq 5 ]
+	[[ "$output" == *'#down '*certificate* ]]
 	run "$HTTP" -C ca.pem -t 0.2 "https://127.0.0.1:$NCHAN_PORT/ops" \
 		< <(records 1 1)
 	[ "$status" -eq 5 ]
