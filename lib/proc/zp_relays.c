@@ -591,13 +591,36 @@ outcome(struct relays *r)
 	return ZP_EXIT_IO;
 }
 
+/* One that is not there is told before anything begins. */
+static enum zp_err
+find_programs(const struct zp_relays_config *config)
+{
+	char program[PATH_MAX], name[ZP_SAY_NAME];
+	enum zp_err err = ZP_OK;
+
+	for (size_t i = 0; i < config->n && !err; i++) {
+		const struct zp_relay *relay = &config->relay[i];
+		if (relay->url == NULL)
+			continue;
+		err = zp_child_find(config->argv0, relay->scheme, program);
+		if (err)
+			zp_say(config->tool,
+			    "%s: there is no transport zpinc-%s", relay->name,
+			    zp_say_name(name, relay->scheme));
+	}
+	return err;
+}
+
 int
 zp_relays_run(const struct zp_relays_config *config)
 {
-	struct relays *r = calloc(1, sizeof(*r));
+	struct relays *r;
 	char buf[ZP_SAY_NAME];
 	int status = ZP_EXIT_IO;
 
+	if (find_programs(config) != ZP_OK)
+		return ZP_EXIT_IO;
+	r = calloc(1, sizeof(*r));
 	if (r == NULL)
 		return ZP_EXIT_IO;
 	r->c = config;

@@ -91,7 +91,9 @@ teardown() {
 @test "a transport that does not exist is named" {
 	join alice nonsense://x
 	await_status alice 5
-	grep -q 'there is no transport zpinc-nonsense' alice.err
+	[ "$(cat alice.err)" = 'zpinc-handshake: nonsense://x: there is no transport zpinc-nonsense' ]
+	run -5 zpinc-pipe -k ./ops.key "$RELAY" nonsense:x <<< hello
+	[ "$output" = 'zpinc-pipe: nonsense:x: there is no transport zpinc-nonsense' ]
 }
 
 @test "transports and commands are gone when it ends" {
