@@ -700,7 +700,11 @@ zp_replay_announce(struct zp_replay *r,
 	size_t at = find(r, p, sid, kind);
 
 	if (at == r->n) {
-		if (count <= first_of(r, &name) || base > ZP_SEQ_MAX)
+		const uint64_t first = first_of(r, &name);
+		/* A file remembers also whose were all sent before we came:
+		 * they are not missed when we are back either. */
+		if (count < first || base > ZP_SEQ_MAX ||
+		    (count == first && (count == 0 || !r->kept)))
 			return ZP_OK;
 		memcpy(name.p, p, sizeof(name.p));
 		memcpy(name.sid, sid, sizeof(name.sid));
@@ -822,7 +826,8 @@ makes_sense(const struct zp_replay_session *s)
 		return false;
 	/* Nothing was seen yet, only given up or announced. */
 	if (s->seen == 0)
-		return s->first == s->next && s->announced > s->next;
+		return s->first == s->next && s->announced >= s->next &&
+		    s->announced > 0;
 	return s->first < s->next && (s->seen & 1) != 0;
 }
 

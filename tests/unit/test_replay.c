@@ -328,12 +328,20 @@ test_patience(void)
 	zp_replay_free(r);
 
 	r = fresh();
+	zp_replay_keep(r);
 	n = name_of(7, 0, 0);
 	(void)!zp_replay_announce(r, n.p, n.sid, 1, 40, 40, 0);
 	IS(all_missing(r), 0, "what was sent before we came is not missed");
+	struct zp_replay *copy = copy_of(r);
+	zp_replay_established(copy, true);
+	(void)!zp_replay_announce(copy, n.p, n.sid, 1, 40, 40, 0);
+	IS(all_missing(copy), 0, "nor when we are back");
+	(void)!zp_replay_announce(copy, n.p, n.sid, 1, 41, 41, 0);
+	IS(all_missing(copy), 1, "but what was sent while we were not here");
+	zp_replay_free(copy);
 	(void)!zp_replay_announce(r, n.p, n.sid, 1, 40, 43, 0);
 	IS(all_missing(r), 3, "but what was since, though none of it came");
-	struct zp_replay *copy = copy_of(r);
+	copy = copy_of(r);
 	OK(see(copy, 7, 41, 10) == ZP_REPLAY_LATE, "until it comes");
 	IS(all_missing(copy), 0, "which is not told as missing anew");
 	zp_replay_free(copy);
@@ -446,7 +454,10 @@ test_given_up(void)
 	OK(see(copy, 1, 5, 10) == ZP_REPLAY_AGAIN, "and once only");
 	s = *zp_replay_at(r, 0);
 	s.sid[0] = 9;
-	s.announced = s.told_to = s.next;
+	s.announced = s.told_to = s.next - 1;
+	OK(zp_replay_put(copy, &s) == ZP_ERR_FORMAT,
+	    "a session that is to begin where nothing was sent is refused");
+	s.first = s.next = s.announced = s.told_to = 0;
 	OK(zp_replay_put(copy, &s) == ZP_ERR_FORMAT,
 	    "a session without anything in it is refused");
 	see(r, 1, 6, 11);
