@@ -274,6 +274,8 @@ act_on(struct zp_live *l, const struct zp_presence_event *ev)
 	} else if (ev->kind == ZP_PRESENCE_END) {
 		l->current_since = 0;
 		err = zp_outbox_current(l->outbox, l->now.ticks, NULL);
+	} else if (ev->kind == ZP_PRESENCE_KEY) {
+		zp_order_key(l->order, ev->conv->members, ev->conv->n);
 	} else if (ev->kind == ZP_PRESENCE_KEY_GONE) {
 		zp_order_gone(l->order, l->now.ticks, ev->conv->keys->id);
 		err =

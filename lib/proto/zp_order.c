@@ -12,6 +12,7 @@
 
 struct held {
 	struct held *next; /* among those that are ready */
+	uint64_t came; /* when */
 	struct zp_order_shown s; /* data: bytes, or NULL if shown before */
 	uint8_t bytes[];
 };
@@ -57,6 +58,8 @@ struct session {
 	bool has_announced;
 	uint64_t marked, seen; /* for receipts: of a mark, released */
 	uint64_t since; /* when the gap at next was noticed; NEVER: none */
+	bool replaced; /* its user is a member under another session */
+	bool over; /* which has spoken */
 	uint64_t used;
 };
 
@@ -64,7 +67,7 @@ struct zp_order {
 	void (*gap)(void *arg, struct zp_order_gap *gap);
 	void *arg;
 	struct session *bucket[BUCKETS];
-	size_t n;
+	size_t n, n_replaced; /* which are not over */
 	uint64_t clock;
 	size_t bytes;
 	struct held *ready, **ready_end, *shown;
@@ -113,8 +116,20 @@ first_held(const struct session *s)
 }
 
 static void
+set_replaced(struct zp_order *o, struct session *s, bool replaced)
+{
+	if (s->replaced && !s->over)
+		o->n_replaced--;
+	s->replaced = replaced;
+	s->over = false;
+	if (replaced)
+		o->n_replaced++;
+}
+
+static void
 free_session(struct zp_order *o, struct session *s)
 {
+	set_replaced(o, s, false);
 	for (size_t i = 0; i < s->held.n; i++)
 		free_held(o, s->held.at[s->held.from + i]);
 	free(s->held.at);
@@ -312,7 +327,7 @@ make_ready(struct zp_order *o, struct held *h)
 	o->ready_end = &h->next;
 }
 
-/* Moves on over all that is there; a gap's time begins when it is seen. */
+/* Moves on over all that is there; a gap's time begins now. */
 static void
 pump(struct zp_order *o, struct session *s, uint64_t now)
 {
@@ -347,9 +362,39 @@ give_up(struct zp_order *o, struct session *s, uint64_t now)
 	memcpy(gap.sid, s->sid, sizeof(gap.sid));
 	if (gap.to > gap.from && o->gap != NULL)
 		o->gap(o->arg, &gap);
-	s->next = to;
+	/* The gap behind that was noticed when what is behind it came. */
+	const uint64_t past = s->next = to;
 	s->guessed = false;
 	pump(o, s, now);
+	first = first_held(s);
+	if (first != NULL && s->next != past && first->came < s->since)
+		s->since = first->came;
+}
+
+/* Of one that is over: nobody sends it again. */
+static void
+hurry(struct zp_order *o, struct session *s, uint64_t now)
+{
+	while (s->over && s->since != NEVER)
+		give_up(o, s, now);
+}
+
+/* It has spoken: those that it came in the place of do not any more. */
+static void
+succeed(struct zp_order *o, const struct session *s, uint64_t now)
+{
+	if (o->n_replaced == 0 || s->replaced)
+		return;
+	for (size_t b = 0; b < BUCKETS; b++)
+		for (struct session *old = o->bucket[b]; old != NULL;
+		     old = old->chain) {
+			if (!old->replaced || old->over ||
+			    memcmp(old->p, s->p, sizeof(s->p)) != 0)
+				continue;
+			old->over = true;
+			o->n_replaced--;
+			hurry(o, old, now);
+		}
 }
 
 static struct session *
@@ -416,6 +461,8 @@ take(struct zp_order *o, uint64_t now, const struct zp_order_shown *shown)
 	struct held *h = malloc(sizeof(*h) + shown->len);
 	if (h == NULL)
 		return ZP_ERR_MEMORY;
+	succeed(o, s, now);
+	h->came = now;
 	h->s = *shown;
 	if (shown->len > 0)
 		memcpy(h->bytes, shown->data, shown->len);
@@ -440,6 +487,7 @@ take(struct zp_order *o, uint64_t now, const struct zp_order_shown *shown)
 	}
 	insert(&s->held, h);
 	pump(o, s, now);
+	hurry(o, s, now);
 	while (o->bytes > ZP_ORDER_BYTES && (s = longest_gap(o, true)) != NULL)
 		give_up(o, s, now);
 	return ZP_OK;
@@ -486,6 +534,22 @@ zp_order_next(struct zp_order *o, struct zp_order_shown *shown)
 
 /* ---- hellos, keys, time -------------------------------------------------- */
 
+/* The index of the first member that is not below p; n if there is none. */
+static size_t
+first_of(const struct zp_member *members, size_t n, const uint8_t *p)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (memcmp(members[mid].who.p, p, ZP_PSEUDONYM_LEN) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 enum zp_err
 zp_order_announce(struct zp_order *o, uint64_t now,
     const uint8_t p[static ZP_PSEUDONYM_LEN],
@@ -512,7 +576,28 @@ zp_order_announce(struct zp_order *o, uint64_t now,
 		s->announced = h->messages;
 	s->has_announced = true;
 	pump(o, s, now);
+	hurry(o, s, now);
 	return ZP_OK;
+}
+
+void
+zp_order_key(struct zp_order *o, const struct zp_member *members, size_t n)
+{
+	for (size_t b = 0; b < BUCKETS; b++)
+		for (struct session *s = o->bucket[b]; s != NULL;
+		     s = s->chain) {
+			bool user = false, session = false;
+			for (size_t i = first_of(members, n, s->p); i < n &&
+			     memcmp(members[i].who.p, s->p, sizeof(s->p)) == 0;
+			     i++) {
+				user = true;
+				session = session ||
+				    memcmp(members[i].who.sid, s->sid,
+					sizeof(s->sid)) == 0;
+			}
+			if (user && (session == s->replaced))
+				set_replaced(o, s, !session);
+		}
 }
 
 bool

@@ -8,6 +8,7 @@
 #include "base/zp_err.h"
 #include "crypt/zp_conv.h"
 #include "crypt/zp_group.h"
+#include "proto/zp_member.h"
 #include "proto/zp_parts.h"
 
 /*
@@ -24,7 +25,11 @@ struct zp_order;
 /* Of consecutive numbers, of a session: a burst over a relay that loses every
    third record has hundreds. */
 #define ZP_ORDER_RUNS 1024
-/* In which a sender under load hears of it and sends it again, twice. */
+/*
+ * In which a sender under load hears of it and sends it again, twice.  Several
+ * gaps are waited for at the same time: each since it was noticed, or since the
+ * last one was closed, as then its sender is about to.
+ */
 #define ZP_ORDER_PATIENCE_MS 25000
 /*
  * After a key is gone its messages still count in a receipt for so long:
@@ -40,7 +45,8 @@ struct zp_order_gap {
 };
 
 /*
- * gap: called from within _add(), _known(), _tick().  It may raise `from`
+ * gap: called from within _add(), _known(), _announce(), _tick(), _end().  It
+ * may raise `from`
  * over what was shown before, by an earlier process.
  */
 ZP_CHECKED enum zp_err
@@ -92,6 +98,15 @@ ZP_CHECKED enum zp_err
 zp_order_announce(struct zp_order *o, uint64_t now,
     const uint8_t p[static ZP_PSEUDONYM_LEN],
     const uint8_t sid[static ZP_SID_LEN], const struct zp_order_hello *hello);
+
+/*
+ * A conversation's key: n members, in order.  Where a user is a member under
+ * another session than before, and not under that one any more, nothing more
+ * is waited for of the old one once the new one has spoken: nobody sends it
+ * again, and what was said first is shown first.
+ */
+void
+zp_order_key(struct zp_order *o, const struct zp_member *members, size_t n);
 
 /* Is something of that session missing that may still come? */
 bool

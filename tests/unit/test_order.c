@@ -258,15 +258,19 @@ keys(void)
 	IS(seen(), 3, "but later they count from their own first");
 	zp_order_free(o);
 
-	/* Each gap is waited for: three take longer than the earlier key. */
+	/* Who closes one gap has time for the next: longer than the earlier
+	 * key. */
 	begin();
 	for (uint64_t seq = 0; seq <= 6; seq += 2)
 		(void)!come('1', seq, 0);
 	(void)!come('2', 7, 7);
 	zp_order_gone(o, now, conv('1'));
-	for (uint64_t ms = 0; ms < ZP_ORDER_GRACE_MS; ms += 1000)
-		pass(1000);
-	OK(strcmp(out(), "024") == 0, "what is behind a gap is held");
+	pass(ZP_ORDER_PATIENCE_MS - 1000);
+	(void)!come('1', 1, 0);
+	pass(ZP_ORDER_PATIENCE_MS - 1000);
+	(void)!come('1', 3, 0);
+	pass(ZP_ORDER_GRACE_MS - 2 * (ZP_ORDER_PATIENCE_MS - 1000));
+	OK(strcmp(out(), "01234") == 0, "what is behind a gap is held");
 	IS(seen(), 7, "and not acknowledged, also where its own key begins");
 	for (uint64_t ms = 0; ms < ZP_ORDER_PATIENCE_MS; ms += 1000)
 		pass(1000);
@@ -404,6 +408,114 @@ floods(void)
 	zp_order_free(o);
 }
 
+/* Another session of the same user, or of another one. */
+static void
+come_from(char user, char sid, char key, uint64_t seq)
+{
+	struct zp_body b = body(seq, 0);
+
+	memset(b.p, user, sizeof(b.p));
+	memset(b.sid, sid, sizeof(b.sid));
+	if (zp_order_add(
+		o, now, conv(key), &b, (const uint8_t *)"text", 4, 7) != ZP_OK)
+		abort();
+}
+
+/* A key of these: user and session of each. */
+static void
+key_of(const char *members)
+{
+	struct zp_member m[4] = {0};
+	size_t n = 0;
+
+	for (; members[0] != '\0'; members += 2, n++) {
+		memset(m[n].who.p, members[0], sizeof(m[n].who.p));
+		memset(m[n].who.sid, members[1], sizeof(m[n].who.sid));
+	}
+	zp_order_key(o, m, n);
+}
+
+static void
+gaps_at_once(void)
+{
+	begin();
+	(void)!come('k', 0, 0);
+	(void)!come('k', 2, 0);
+	now += 1000;
+	(void)!come('k', 4, 0);
+	now += ZP_ORDER_PATIENCE_MS - 1000;
+	zp_order_tick(o, now);
+	OK(strcmp(out(), "02") == 0, "a gap is given up");
+	IS(zp_order_deadline(o), now + 1000,
+	    "the next one was noticed a second later");
+	now += 1000;
+	zp_order_tick(o, now);
+	OK(strcmp(out(), "4") == 0, "and is given up then");
+	IS(gaps, 2, "both are told");
+	zp_order_free(o);
+
+	/* Who closes one is at work on the next. */
+	begin();
+	(void)!come('k', 0, 0);
+	(void)!come('k', 2, 0);
+	(void)!come('k', 4, 0);
+	now += ZP_ORDER_PATIENCE_MS - 1;
+	(void)!come('k', 1, 0);
+	now++;
+	zp_order_tick(o, now);
+	OK(strcmp(out(), "012") == 0,
+	    "a gap that was closed gives the next one time");
+	(void)!come('k', 3, 0);
+	OK(strcmp(out(), "34") == 0, "in which it is closed, too");
+	IS(gaps, 0, "and none is told");
+	zp_order_free(o);
+}
+
+static void
+replaced(void)
+{
+	begin();
+	key_of("asbt");
+	(void)!come('k', 0, 0);
+	(void)!come('k', 2, 0);
+	(void)!come('k', 4, 0);
+	key_of("azbt");
+	come_from('b', 't', 'l', 7);
+	(void)!come('k', 6, 0);
+	zp_order_tick(o, now);
+	OK(strcmp(out(), "0") == 0,
+	    "of who is replaced by its user is waited for");
+	come_from('a', 'z', 'l', 0);
+	zp_order_tick(o, now);
+	OK(strcmp(out(), "2460") == 0,
+	    "until the new one speaks: the old comes before");
+	IS(gaps, 3, "and what is missing is told");
+	(void)!come('k', 8, 0);
+	OK(strcmp(out(), "8") == 0, "nor is it waited for what comes later");
+	IS(gaps, 4, "which is told, too");
+	(void)!come('k', 5, 0);
+	OK(strcmp(out(), "5") == 0,
+	    "and what was missing is shown if it comes at all");
+	key_of("asazbt");
+	(void)!come('l', 10, 0);
+	come_from('a', 'z', 'l', 1);
+	OK(strcmp(out(), "1") == 0, "who is a member again is waited for");
+	zp_order_free(o);
+
+	begin();
+	(void)!come('k', 0, 0);
+	(void)!come('k', 2, 0);
+	key_of("asaz");
+	come_from('a', 'z', 'k', 0);
+	OK(strcmp(out(), "00") == 0, "a user may be there twice");
+	IS(gaps, 0, "and neither is in the other's place");
+	key_of("bt");
+	come_from('a', 'y', 'k', 0);
+	OK(strcmp(out(), "0") == 0, "nor if both are gone");
+	IS(gaps, 0, "as they may be back");
+	zp_order_free(o);
+}
+
 int
 main(void)
 {
@@ -415,6 +527,8 @@ main(void)
 	keys();
 	restarted();
 	one_kept_back();
+	gaps_at_once();
+	replaced();
 	floods();
 	return tap_done();
 }
