@@ -152,6 +152,10 @@ zp_tls_new(struct zp_tls **tls, const struct zp_tls_files *files,
 {
 	enum zp_err err = ZP_ERR_MEMORY;
 
+	if (files->key != NULL && files->cert == NULL) {
+		snprintf(why, ZP_TLS_WHY, "--key goes with --cert");
+		return ZP_ERR_USAGE;
+	}
 	if (strcmp(scheme, secure) != 0) {
 		if (files->cafile == NULL && files->cert == NULL)
 			return ZP_OK;

@@ -42,8 +42,9 @@ zp_tls_take(struct zp_tls_files *files, int id, const char *file);
 /*
  * For a URL of this scheme and host, where `secure` is the scheme that has
  * TLS: sets *tls, freed by zp_tls_free(), and expects the host; with another
- * scheme *tls stays as it is, and files are ZP_ERR_USAGE.  On failure `why`
- * tells it: a file that cannot be read (ZP_ERR_IO), say.
+ * scheme *tls stays as it is, and files are ZP_ERR_USAGE, as is a key without
+ * a certificate.  On failure `why` tells it: a file that cannot be read
+ * (ZP_ERR_IO), say.
  */
 ZP_CHECKED enum zp_err
 zp_tls_new(struct zp_tls **tls, const struct zp_tls_files *files,

@@ -152,6 +152,16 @@ TOOLS=(zpinc-key zpinc-seal zpinc-open zpinc-handshake zpinc-pipe zpinc-file
 	run -0 bash -c 'zpinc-mqtt @url < /dev/null'
 }
 
+@test "a key for TLS without its certificate is wrong usage" {
+	local url tool
+	for url in mqtt://127.0.0.1 mqtts://127.0.0.1:1 rediss://127.0.0.1:1; do
+		tool=${url%%:*}
+		run "zpinc-${tool%s}" --key none.pem "$url" < /dev/null
+		[ "$status" -eq 2 ]
+		[[ "$output" == *': --key goes with --cert' ]]
+	done
+}
+
 @test "certificates that are not there are named at once" {
 	echo note | zpinc-seal -k ./ops.key > rec
 	run zpinc-mqtt --cafile none.pem mqtts://127.0.0.1:1 < rec
