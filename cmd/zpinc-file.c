@@ -136,6 +136,9 @@ start(void *self, struct zp_transport *t)
 	zp_watch_open(&f->watch);
 	if (args->topic != NULL)
 		err = add_topic(f, args->topic, false, args->cursor);
+	if (!err && args->cursor != NULL && f->topics[0].read.count == 0)
+		zp_transport_warn(
+		    t, "the cursor is of no use here, all is read");
 	if (!err && args->live != NULL && strcmp(args->live, args->topic) != 0)
 		err = add_topic(f, args->live, true, NULL);
 	if (err)

@@ -162,6 +162,11 @@ makes_sense(const struct tool *t)
 		zp_say(TOOL, "where does the conversation's key go? (-o)");
 		return false;
 	}
+	/* Elsewhere that is standard output, where a key would stay. */
+	if (strcmp(t->out, "-") == 0) {
+		zp_say(TOOL, "-o takes a file (./- if it is called so)");
+		return false;
+	}
 	if (t->members.n > 0 && t->min > 0) {
 		zp_say(TOOL, "either -m or -n");
 		return false;

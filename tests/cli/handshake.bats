@@ -121,6 +121,8 @@ teardown() {
 	mkdir folder
 	run -5 zpinc-handshake -t 1 -f -k ./ops.key -o ./folder "$RELAY"
 	[ "$output" = 'zpinc-handshake: ./folder: Is a directory' ]
+	run -2 zpinc-handshake -t 1 -k ./ops.key -o - "$RELAY"
+	[ ! -e ./- ]
 }
 
 @test "what makes no sense is refused with exit 2" {

@@ -85,6 +85,17 @@ small() {
 	[ "$(find "$DIR" -name '*.zp' -path "$DIR/$TOPIC/*" | wc -l)" -eq 4 ]
 }
 
+@test "a cursor of another transport is told to be of no use, and all is read" {
+	records 1 2 | zpinc_file "$URL"
+	zpinc_file --once -c 1700000000000-0 "$URL" "$TOPIC" > all.out 2> said
+	grep -q 'the cursor is of no use here, all is read' said
+	[ "$(numbers all.out)" = "$(seq 1 2)" ]
+	cursor=$(sed -n 's/^#cursor //p' all.out | tail -n 1)
+	zpinc_file --once -c "$cursor" "$URL" "$TOPIC" > none.out 2> said
+	[ ! -s said ]
+	[ -z "$(numbers none.out)" ]
+}
+
 @test "two processes of one user write to two files, the third takes a free one" {
 	subscribe one
 	records 1 1 | say one
