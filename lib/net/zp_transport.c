@@ -138,7 +138,7 @@ show_up(struct zp_transport *t)
 {
 	if (t->shown == ZP_SHOWN_UP)
 		return;
-	if (t->shown == ZP_SHOWN_DOWN)
+	if (t->shown == ZP_SHOWN_DOWN && !t->told)
 		say(t, "up again", "");
 	t->shown = ZP_SHOWN_UP;
 	t->reason[0] = '\0';
@@ -163,7 +163,8 @@ zp_transport_fail(struct zp_transport *t, enum zp_err err, const char *fmt, ...)
 	va_start(ap, fmt);
 	make_safe(text, fmt, ap);
 	va_end(ap);
-	say(t, text, "");
+	if (!t->told)
+		say(t, text, "");
 	put_down(t, text);
 	broken(t, err);
 }
@@ -178,7 +179,8 @@ show_down(struct zp_transport *t, const char *fmt, va_list ap)
 		return;
 	t->shown = ZP_SHOWN_DOWN;
 	memcpy(t->reason, reason, sizeof(reason));
-	say(t, reason, "; trying again");
+	if (!t->told)
+		say(t, reason, "; trying again");
 	put_down(t, reason);
 }
 
@@ -647,7 +649,8 @@ outcome(struct zp_transport *t)
 		if (t->shown == ZP_SHOWN_NOTHING && !t->stopping && !broke &&
 		    t->out.error == 0)
 			zp_transport_warn(t, "there was no answer in time");
-		tell_undelivered(t);
+		if (!t->told)
+			tell_undelivered(t);
 		t->lost = true;
 	}
 	if (broke)

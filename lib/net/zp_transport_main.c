@@ -332,6 +332,15 @@ take_cursor(struct zp_transport *t)
 		zp_transport_warn(t, "the cursor is malformed and not used");
 }
 
+/* Is there somebody to tell what our status lines say? */
+static bool
+is_told(const struct zp_transport *t)
+{
+	const char *status = getenv("ZPINC_STATUS");
+
+	return t->args.topic != NULL && status != NULL && *status != '\0';
+}
+
 /*
  * Without standard input or output there is nothing to publish, or nowhere to
  * print, unless that is not what we are here for.  -1: go on, else the exit
@@ -382,6 +391,7 @@ zp_transport_main(int argc, char **argv, const struct zp_transport_ops *ops)
 		status = check_stdio(t);
 	if (status < 0) {
 		take_cursor(t);
+		t->told = is_told(t);
 		status = (int)zp_transport_run(t);
 	}
 	zp_url_free(url);

@@ -38,6 +38,7 @@ struct zp_transport {
 	struct zp_backoff links, stalls;
 	int64_t up_since, retry_at, stall_until;
 	enum zp_shown shown;
+	bool told; /* who reads our status lines tells the user */
 	char reason[ZP_REASON_MAX];
 
 	bool live; /* told of this link */

@@ -215,20 +215,21 @@ static char **
 make_env(const struct zp_child_plan *plan, size_t *own)
 {
 	size_t n = 0, have = 0;
-	char *ours[3] = {NULL, NULL, NULL};
+	char *ours[4] = {NULL, NULL, NULL, NULL};
 
 	while (environ != NULL && environ[have] != NULL)
 		have++;
-	char **env = calloc(have + 4, sizeof(*env));
+	char **env = calloc(have + 5, sizeof(*env));
 	if (env == NULL || !add_own(&ours[0], "ZPINC_URL", plan->url) ||
 	    !add_own(&ours[1], "ZPINC_TOPIC", plan->topic) ||
-	    !add_own(&ours[2], "ZPINC_LIVE", plan->live)) {
-		for (size_t i = 0; i < 3; i++)
+	    !add_own(&ours[2], "ZPINC_LIVE", plan->live) ||
+	    !add_own(&ours[3], "ZPINC_STATUS", plan->status ? "1" : NULL)) {
+		for (size_t i = 0; i < 4; i++)
 			free(ours[i]);
 		free(env);
 		return NULL;
 	}
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		if (ours[i] != NULL)
 			env[n++] = ours[i];
 	*own = n;

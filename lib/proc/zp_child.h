@@ -33,6 +33,7 @@ struct zp_child_plan {
 
 	/* $ZPINC_URL, $ZPINC_TOPIC, $ZPINC_LIVE; NULL: not set */
 	const char *url, *topic, *live;
+	bool status; /* $ZPINC_STATUS: we tell what its status lines say */
 
 	const struct zp_confine_paths *paths; /* NULL: not confined */
 	const char *tool; /* who warns, as for zp_confine_transport() */

@@ -292,10 +292,14 @@ static enum zp_err
 take_status(struct zp_live *l, struct zp_live_link *link)
 {
 	const char *reason = zp_status_is(&link->status, "down");
+	const char *ended = zp_status_is(&link->status, "ended");
 	char safe[ZP_SAY_NAME];
 
-	if (reason != NULL) {
-		zp_say_name(safe, reason);
+	if (reason != NULL || ended != NULL) {
+		zp_say_name(safe, reason != NULL ? reason : ended);
+		/* Why it was down says more than how it ended. */
+		if (ended != NULL && !link->up && link->down[0] != '\0')
+			memcpy(safe, link->down, sizeof(safe));
 		bool news = link->up || strcmp(safe, link->down) != 0;
 		memcpy(link->down, safe, sizeof(link->down));
 		link->told = true;

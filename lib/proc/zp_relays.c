@@ -252,6 +252,7 @@ start_url(struct relays *r, size_t i)
 	    .out = r->pipes[i].up[1],
 	    .err = ZP_CHILD_PIPE,
 	    .url = relay->url,
+	    .status = r->c->restart,
 	    .paths = &places.paths,
 	    .tool = r->c->tool,
 	    .must = r->c->must};
@@ -341,8 +342,8 @@ plan_again(struct relays *r, size_t j, int status)
 }
 
 /*
- * The keyed child hears by the relay's own pipe that the relay is down, in
- * its turn.  False: the pipe is full, of what the transport left there.
+ * The keyed child hears by the relay's own pipe that the transport has ended,
+ * in its turn.  False: the pipe is full, of what the transport left there.
  */
 static bool
 tell_down(struct relays *r, size_t i)
@@ -354,7 +355,7 @@ tell_down(struct relays *r, size_t i)
 		return true;
 	if (poll(&p, 1, 0) <= 0)
 		return false;
-	int n = snprintf(line, sizeof(line), "\n#down %s\n", r->down[i]);
+	int n = snprintf(line, sizeof(line), "\n#ended %s\n", r->down[i]);
 	if (n > 0)
 		(void)!write(p.fd, line, (size_t)n);
 	r->down[i][0] = '\0';

@@ -52,7 +52,8 @@ struct zp_relays_config {
 	const char *const *hide;
 	bool must; /* fail where a transport cannot be confined */
 	/* Start what ended again, after a pause, on the same pipes; the child
-	   reads `#down REASON` from its relay meanwhile. */
+	   reads `#ended REASON` from its relay meanwhile, and tells the user
+	   what its status lines say, so that transports need not. */
 	bool restart;
 	int keep; /* a descriptor more for the child, if not 0 */
 	/* Runs in the keyed child; its exit status. */

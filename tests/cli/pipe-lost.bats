@@ -154,6 +154,26 @@ teardown() {
 	sees alice 'bob: of course'
 }
 
+@test "a relay that is away is told in one line, and the reason stands" {
+	quiet zpinc-pipe -k ./ops.key -u alice redis://127.0.0.1:1 < <(sleep 3)
+	[ "$(grep -c redis: err)" = 1 ]
+	grep -q ': down: Connection refused' err
+	mkdir bin
+	cat > bin/zpinc-bouncer <<- 'EOF'
+		#!/bin/sh
+		[ "$ZPINC_STATUS" ] || echo 'not today' >&2
+		echo '#down not today'
+		echo again >&2
+		exit 5
+	EOF
+	chmod +x bin/zpinc-bouncer
+	PATH=$PATH:$HOME/bin quiet zpinc-pipe -k ./ops.key -u alice bouncer:x \
+		< <(sleep 3)
+	[ "$(grep -c again err)" -ge 2 ]
+	[ "$(grep -c bouncer: err)" = 1 ]
+	grep -q 'bouncer:x: down: not today' err
+}
+
 # Is standard output of that process, a pipe, full?
 full() {
 	/usr/bin/python3 - "/proc/$1/fd/1" <<- 'EOF'
