@@ -18,7 +18,7 @@
 #   make clean      away with build/
 #   make help       all targets and variables
 
-VERSION := 0.9.0
+VERSION := 1.0.0
 MODE ?= release
 B := build/$(MODE)
 
