@@ -86,5 +86,6 @@ setup() {
 	quiet zpinc-open -k ./ops.key --trust ./known <records
 	[ "$output" = kept ]
 	pipe </dev/null >out 2>err
-	! grep -q 'of an earlier run' err
+	run grep 'of an earlier run' err
+	[ "$status" = 1 ]
 }
