@@ -180,6 +180,16 @@ zp_text_is_word(const char *s)
 	return *s == '\0';
 }
 
+size_t
+zp_text_bare(const char *dir)
+{
+	size_t n = strlen(dir);
+
+	while (n > 0 && dir[n - 1] == '/')
+		n--;
+	return n;
+}
+
 bool
 zp_text_is_name(const void *s, size_t n)
 {

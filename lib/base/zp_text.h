@@ -25,6 +25,10 @@ zp_text_is_utf8(const void *s, size_t n);
 bool
 zp_text_is_word(const char *s);
 
+/* The length of a folder's path without slashes at its end; the root's is 0. */
+size_t
+zp_text_bare(const char *dir);
+
 /* 1 to 31 bytes of UTF-8 without controls (C0, DEL, C1)? */
 bool
 zp_text_is_name(const void *s, size_t n);

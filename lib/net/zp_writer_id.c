@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/zp_io.h"
+#include "base/zp_text.h"
 
 static enum zp_err
 random_id(char id[static ZP_WRITER_ID_LEN + 1])
@@ -43,23 +44,12 @@ host_name(char *host, size_t cap)
 		host[0] = '_';
 }
 
-/* Its length without slashes at its end. */
-static size_t
-bare(const char *dir)
-{
-	size_t n = strlen(dir);
-
-	while (n > 0 && dir[n - 1] == '/')
-		n--;
-	return n;
-}
-
 /* Makes all folders of the path in front of its last slash, but for HOME. */
 static bool
 make_parents(char *path)
 {
 	const char *home = getenv("HOME");
-	size_t n = home != NULL ? bare(home) : 0;
+	size_t n = home != NULL ? zp_text_bare(home) : 0;
 
 	/* A home that is not there is not meant to be: /nonexistent, say. */
 	if (n > 0 && strncmp(path, home, n) == 0 && path[n] == '/' &&
@@ -88,11 +78,11 @@ state_path(char path[static PATH_MAX])
 	/* The XDG specification has relative paths ignored. */
 	if (state != NULL && state[0] == '/')
 		n = snprintf(path, PATH_MAX, "%.*s/zpinc/writer/%s",
-		    (int)bare(state), state, host);
+		    (int)zp_text_bare(state), state, host);
 	else if (home != NULL && home[0] == '/')
 		n = snprintf(path, PATH_MAX,
-		    "%.*s/.local/state/zpinc/writer/%s", (int)bare(home), home,
-		    host);
+		    "%.*s/.local/state/zpinc/writer/%s",
+		    (int)zp_text_bare(home), home, host);
 	else
 		return false;
 	return n > 0 && n < PATH_MAX;

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/zp_text.h"
+
 static const char *
 suffix(enum zp_path_kind kind)
 {
@@ -49,8 +51,8 @@ bare(char to[static ZP_PATH_MAX], const char *dir)
 {
 	enum zp_err err = JOIN(to, dir);
 
-	for (size_t n = err ? 0 : strlen(to); n > 0 && to[n - 1] == '/'; n--)
-		to[n - 1] = '\0';
+	if (!err)
+		to[zp_text_bare(to)] = '\0';
 	return err;
 }
 
