@@ -241,10 +241,23 @@ plan_places(
 }
 
 static enum zp_err
+find_program(const struct zp_relays_config *config,
+    const struct zp_relay *relay, char program[static PATH_MAX])
+{
+	char name[ZP_SAY_NAME];
+	enum zp_err err = zp_child_find(config->argv0, relay->scheme, program);
+
+	if (err)
+		zp_say(config->tool, "%s: there is no transport zpinc-%s",
+		    relay->name, zp_say_name(name, relay->scheme));
+	return err;
+}
+
+static enum zp_err
 start_url(struct relays *r, size_t i)
 {
 	const struct zp_relay *relay = &r->c->relay[i];
-	char program[PATH_MAX], name[ZP_SAY_NAME];
+	char program[PATH_MAX];
 	struct places places;
 	const char *argv[] = {program, "-", r->topics, r->live, NULL};
 	struct zp_child_plan plan = {.argv = argv,
@@ -256,13 +269,10 @@ start_url(struct relays *r, size_t i)
 	    .paths = &places.paths,
 	    .tool = r->c->tool,
 	    .must = r->c->must};
-	enum zp_err err = zp_child_find(r->c->argv0, relay->scheme, program);
+	enum zp_err err = find_program(r->c, relay, program);
 
-	if (err) {
-		zp_say(r->c->tool, "%s: there is no transport zpinc-%s",
-		    relay->name, zp_say_name(name, relay->scheme));
+	if (err)
 		return err;
-	}
 	make_place(relay);
 	plan_places(&places, r, relay);
 	return zp_child_start(&r->child[2 * i], &plan);
@@ -342,22 +352,31 @@ plan_again(struct relays *r, size_t j, int status)
 }
 
 /*
- * The keyed child hears by the relay's own pipe that the transport has ended,
- * in its turn.  False: the pipe is full, of what the transport left there.
+ * The keyed child hears it by the relay's own pipe, in its turn.  False: the
+ * pipe is full, of what the transport left there.
  */
 static bool
-tell_down(struct relays *r, size_t i)
+tell(struct relays *r, size_t i, const char *line, size_t len)
 {
 	struct pollfd p = {.fd = r->pipes[i].up[1], .events = POLLOUT};
+
+	if (poll(&p, 1, 0) <= 0)
+		return false;
+	(void)!write(p.fd, line, len);
+	return true;
+}
+
+/* That a transport has ended. */
+static bool
+tell_ended(struct relays *r, size_t i)
+{
 	char line[ZP_CHILD_HOW + 16];
 
 	if (r->down[i][0] == '\0')
 		return true;
-	if (poll(&p, 1, 0) <= 0)
-		return false;
 	int n = snprintf(line, sizeof(line), "\n#ended %s\n", r->down[i]);
-	if (n > 0)
-		(void)!write(p.fd, line, (size_t)n);
+	if (n > 0 && !tell(r, i, line, (size_t)n))
+		return false;
 	r->down[i][0] = '\0';
 	return true;
 }
@@ -365,20 +384,16 @@ tell_down(struct relays *r, size_t i)
 /*
  * And that there will be another process: commands, and some transports, do
  * not say themselves that they are up.  Not while the other command of two is
- * missing.  False: as above.
+ * missing.
  */
 static bool
 tell_again(struct relays *r, size_t j)
 {
 	static const char line[] = "\n#again\n";
-	struct pollfd p = {.fd = r->pipes[j / 2].up[1], .events = POLLOUT};
 
 	if (r->c->relay[j / 2].url == NULL && r->child[j ^ 1].pid == 0)
 		return true;
-	if (poll(&p, 1, 0) <= 0)
-		return false;
-	(void)!write(p.fd, line, sizeof(line) - 1);
-	return true;
+	return tell(r, j / 2, line, sizeof(line) - 1);
 }
 
 static void
@@ -389,7 +404,7 @@ start_again(struct relays *r)
 
 	for (size_t j = 0; j < 2 * r->c->n; j++) {
 		struct again *a = &r->again[j];
-		const bool told = tell_down(r, j / 2);
+		const bool told = tell_ended(r, j / 2);
 		if (a->at == 0 || now < a->at)
 			continue;
 		/* Else its `#up' could come before the other's end. */
@@ -596,19 +611,12 @@ outcome(struct relays *r)
 static enum zp_err
 find_programs(const struct zp_relays_config *config)
 {
-	char program[PATH_MAX], name[ZP_SAY_NAME];
+	char program[PATH_MAX];
 	enum zp_err err = ZP_OK;
 
-	for (size_t i = 0; i < config->n && !err; i++) {
-		const struct zp_relay *relay = &config->relay[i];
-		if (relay->url == NULL)
-			continue;
-		err = zp_child_find(config->argv0, relay->scheme, program);
-		if (err)
-			zp_say(config->tool,
-			    "%s: there is no transport zpinc-%s", relay->name,
-			    zp_say_name(name, relay->scheme));
-	}
+	for (size_t i = 0; i < config->n && !err; i++)
+		if (config->relay[i].url != NULL)
+			err = find_program(config, &config->relay[i], program);
 	return err;
 }
 
