@@ -60,6 +60,7 @@ struct session {
 	uint64_t since; /* when the gap at next was noticed; NEVER: none */
 	bool replaced; /* its user is a member under another session */
 	bool over; /* which has spoken */
+	bool beside; /* its user was a member twice at a time */
 	uint64_t used;
 };
 
@@ -586,17 +587,22 @@ zp_order_key(struct zp_order *o, const struct zp_member *members, size_t n)
 	for (size_t b = 0; b < BUCKETS; b++)
 		for (struct session *s = o->bucket[b]; s != NULL;
 		     s = s->chain) {
-			bool user = false, session = false;
+			bool session = false;
+			size_t sessions = 0;
 			for (size_t i = first_of(members, n, s->p); i < n &&
 			     memcmp(members[i].who.p, s->p, sizeof(s->p)) == 0;
 			     i++) {
-				user = true;
+				sessions++;
 				session = session ||
 				    memcmp(members[i].who.sid, s->sid,
 					sizeof(s->sid)) == 0;
 			}
-			if (user && (session == s->replaced))
-				set_replaced(o, s, !session);
+			if (sessions == 0)
+				continue;
+			s->beside = s->beside || (session && sessions > 1);
+			bool replaced = !session && !s->beside;
+			if (replaced != s->replaced)
+				set_replaced(o, s, replaced);
 		}
 }
 

@@ -46,8 +46,7 @@ struct zp_order_gap {
 
 /*
  * gap: called from within _add(), _known(), _announce(), _tick(), _end().  It
- * may raise `from`
- * over what was shown before, by an earlier process.
+ * may raise `from` over what was shown before, by an earlier process.
  */
 ZP_CHECKED enum zp_err
 zp_order_new(struct zp_order **o,
@@ -103,7 +102,8 @@ zp_order_announce(struct zp_order *o, uint64_t now,
  * A conversation's key: n members, in order.  Where a user is a member under
  * another session than before, and not under that one any more, nothing more
  * is waited for of the old one once the new one has spoken: nobody sends it
- * again, and what was said first is shown first.
+ * again, and what was said first is shown first.  Sessions that were members
+ * at a time are two processes of one user, and none replaces the other.
  */
 void
 zp_order_key(struct zp_order *o, const struct zp_member *members, size_t n);

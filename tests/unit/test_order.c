@@ -509,6 +509,10 @@ replaced(void)
 	come_from('a', 'z', 'k', 0);
 	OK(strcmp(out(), "00") == 0, "a user may be there twice");
 	IS(gaps, 0, "and neither is in the other's place");
+	key_of("azbt");
+	come_from('a', 'z', 'l', 1);
+	OK(strcmp(out(), "1") == 0, "nor when one of them is not heard");
+	IS(gaps, 0, "as it may be back");
 	key_of("bt");
 	come_from('a', 'y', 'k', 0);
 	OK(strcmp(out(), "0") == 0, "nor if both are gone");
