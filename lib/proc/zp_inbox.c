@@ -262,7 +262,8 @@ give_up(void *arg, const char *uid, uint64_t time, enum zp_err why, bool begun)
 	    time ? say_time(when, time, in->now) : "",
 	    why == ZP_ERR_CUT ? "parts are missing" : zp_err_text(why),
 	    begun ? "; what was written is not all of it" : "; not shown");
-	if (why == ZP_ERR_TOO_LONG && !in->told_raw)
+	/* Of a conversation's messages zpinc-open has no key. */
+	if (why == ZP_ERR_TOO_LONG && !in->told_raw && in->c.take == NULL)
 		zp_hint("zpinc-open --raw writes a body of any length");
 	in->told_raw = in->told_raw || why == ZP_ERR_TOO_LONG;
 	set_status(in, why == ZP_ERR_MEMORY ? ZP_EXIT_IO : ZP_EXIT_REFUSED);
