@@ -113,13 +113,19 @@ teardown() {
 	sees bob 'carol: without a word'
 }
 
-@test "commands that say nothing are up again once they were started again" {
+# Two commands for each, which say nothing about themselves.
+converse_by_commands() {
+	local name
 	: > log
 	for name in alice bob; do
 		member $name --sub "exec tail -n +1 -f '$HOME/log'" \
 			--pub "exec cat >> '$HOME/log'"
 	done
 	talk 2 alice bob
+}
+
+@test "commands that say nothing are up again once they were started again" {
+	converse_by_commands
 	kill "$(pgrep -P "$(parent_of alice)" -x tail)"
 	hears alice ': down: killed by signal 15'
 	hears alice ': up$'
@@ -138,12 +144,7 @@ teardown() {
 }
 
 @test "a stranger's line on a topic does not take a relay of commands away" {
-	: > log
-	for name in alice bob; do
-		member $name --sub "exec tail -n +1 -f '$HOME/log'" \
-			--pub "exec cat >> '$HOME/log'"
-	done
-	talk 2 alice bob
+	converse_by_commands
 	echo '#down by order' >> log
 	hears alice ': down: by order'
 	hears bob ': down: by order'
